@@ -1,0 +1,3 @@
+from center1111.cli import main
+
+main()

@@ -1,0 +1,134 @@
+"""The Centre put together."""
+
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import anyio.to_thread
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI
+
+from center1111 import code_lists
+from center1111.answers import routes as answers
+from center1111.closure import routes as closure
+from center1111.exchange import EFFECTS
+from center1111.intake import routes as intake
+from center1111.knowledge import routes as knowledge
+from center1111.problems import PROBLEMS
+from center1111.referrals import routes as referrals
+from center1111.reports import routes as reports
+from center1111.settings import Settings
+from center1111.steps import PARTY
+from center1111.tracking import routes as tracking
+from center1111.verification import routes as verification
+from exchange import (
+    PROBLEMS as EXCHANGE_PROBLEMS,
+)
+from exchange import (
+    Exchange,
+    ExchangeMetrics,
+    OwnKeys,
+    Relay,
+    StatusCollector,
+    announcing,
+    exchange_router,
+    keys_router,
+)
+from servicekit.identity import require
+from servicekit.migrating import head_of
+from servicekit.service import create_service
+from thaikit.text import warm_up
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+_TAGS: Final[list[dict[str, Any]]] = [
+    {"name": "complaints", "description": "เรื่องร้องทุกข์: รับ ตรวจสอบ ตอบ ยุติ · Complaints from intake to closure."},
+    {"name": "referrals", "description": "การส่งต่อหน่วยงาน · Referrals to agencies, and what they say."},
+    {"name": "knowledge", "description": "ระบบจัดการองค์ความรู้ · The knowledge base."},
+    {"name": "public", "description": "ช่องทางเว็บไซต์และการติดตามเรื่อง · For complainants."},
+    {"name": "reports", "description": "รายงานสรุป · Summaries."},
+    {"name": "code-lists", "description": "รหัสและคำอธิบาย · Codes and their labels."},
+    {"name": "exchange", "description": "การแลกเปลี่ยนข้อมูลกับหน่วยงาน · The exchange with agencies."},
+    {"name": "health", "description": "สถานะของระบบ · Whether the service can work."},
+]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The Centre as an ASGI application; with a relay inside unless the settings say otherwise."""
+    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    app = create_service(
+        settings=settings,
+        audience=PARTY,
+        title="ศูนย์รับเรื่องราวร้องทุกข์ 1111 · Complaint Centre 1111",
+        description="รับเรื่องร้องทุกข์ 4 ช่องทาง ตรวจสอบ ตอบ หรือส่งต่อหน่วยงาน และบันทึกคำตอบกลับ\n\n"
+        "Takes complaints in by four channels, verifies, answers or refers them, and records the answers.",
+        version=version("center1111"),
+        routers=[
+            intake.router,
+            verification.router,
+            knowledge.router,
+            answers.router,
+            referrals.router,
+            closure.router,
+            tracking.router,
+            intake.public_router,
+            tracking.public_router,
+            reports.router,
+            code_lists.router,
+        ],
+        problems={**EXCHANGE_PROBLEMS, **PROBLEMS},
+        migrations_head=head_of(MIGRATIONS),
+        tags=_TAGS,
+    )
+    app.state.exchange = exchange
+    app.state.deadlines = settings.deadlines()
+    exchange.enrol(app.state.sessions)
+    metrics = ExchangeMetrics(app.state.metrics.registry)
+    app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
+    operators = Depends(require("operator", "auditor"))
+    app.include_router(exchange_router(exchange, EFFECTS, operators=operators, metrics=metrics), prefix="/v1")
+    app.include_router(keys_router(exchange))
+    app.state.alongside.append(_warm())
+    app.state.alongside.append(_closing(exchange))
+    engine: sa.Engine = app.state.sessions.kw["bind"]
+    if settings.relay_in_service:
+        relay = Relay(exchange, app.state.sessions, metrics)
+        app.state.alongside.append(_relaying(relay, app))
+    else:
+        app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _warm() -> AsyncIterator[None]:
+    """Load the Thai dictionary before the first request needs it."""
+    await anyio.to_thread.run_sync(warm_up)
+    yield
+
+
+@contextlib.asynccontextmanager
+async def _closing(exchange: Exchange) -> AsyncIterator[None]:
+    yield
+    exchange.close()
+
+
+@contextlib.asynccontextmanager
+async def _relaying(relay: Relay, app: FastAPI) -> AsyncIterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,), name="relay")
+    app.state.checks["relay"] = lambda: None if thread.is_alive() else "the relay inside the service has ended"
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        await anyio.to_thread.run_sync(thread.join)
+
+
+@contextlib.asynccontextmanager
+async def _in_async(context: contextlib.AbstractContextManager[None]) -> AsyncIterator[None]:
+    with context:
+        yield

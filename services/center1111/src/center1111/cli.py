@@ -1,0 +1,114 @@
+"""The Centre's commands: `center1111 serve | relay | migrate | sample | openapi`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import sqlalchemy as sa
+import typer
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from center1111.app import MIGRATIONS, create_app
+from center1111.sample import load_sample
+from center1111.settings import PREFIX, Settings
+from center1111.steps import PARTY
+from exchange import Exchange, ExchangeMetrics, OwnKeys, Relay, listening
+from exchange.keys import KeysError
+from servicekit.database import make_engine, make_sessions
+from servicekit.migrating import upgrade
+from servicekit.observing import configure_logging
+from servicekit.serving import run_until_told_to_stop
+from servicekit.serving import serve as serve_app
+
+app = typer.Typer(help="The Centre: complaint centre 1111.", no_args_is_help=True, add_completion=False)
+
+
+def main() -> None:
+    """Run a command; what an operator can mend is told in a few words, without a traceback."""
+    try:
+        app()
+    except KeysError as error:
+        _fail(f"The exchange keys cannot be used: {error}")
+    except sa.exc.OperationalError:
+        _fail(f"The database does not answer: check {PREFIX}DATABASE_URL, and that PostgreSQL runs.")
+    except OSError as error:
+        _fail(f"{error.filename or 'A file'}: {error.strerror or error}")
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API, with a relay inside unless RELAY_IN_SERVICE is false."""
+    settings = _settings()
+    serve_app(create_app(settings), settings, name=PARTY)
+
+
+@app.command()
+def relay() -> None:
+    """Send what is owed to agencies; any number of relays may run."""
+    settings = _settings()
+    configure_logging(f"{PARTY} relay", settings.log_level)
+    engine = make_engine(settings.database_url, pool_size=settings.database_pool_size, name=f"{PARTY} relay")
+    sessions = make_sessions(engine)
+    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    exchange.enrol(sessions)
+    try:
+        with listening(exchange.bell, engine):
+            run_until_told_to_stop(Relay(exchange, sessions, ExchangeMetrics(CollectorRegistry())).run)
+    finally:
+        exchange.close()
+        engine.dispose()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    upgrade(MIGRATIONS, _settings().database_url)
+
+
+@app.command()
+def sample() -> None:
+    """Load a small sample of complaints and articles, if there are none yet."""
+    settings = _settings()
+    engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} sample")
+    try:
+        with make_sessions(engine).begin() as session:
+            loaded = load_sample(session, settings.deadlines())
+    finally:
+        engine.dispose()
+    print(f"{loaded} complaints loaded." if loaded else "There are complaints already: nothing loaded.")
+
+
+@app.command()
+def openapi(
+    output: Annotated[Path | None, typer.Argument(help="A file; standard output without it.")] = None,
+) -> None:
+    """Print the API's OpenAPI document."""
+    text = openapi_document(create_app(_settings()))
+    if output:
+        output.write_text(text, "utf-8")
+    else:
+        print(text, end="")
+
+
+def openapi_document(service: FastAPI) -> str:
+    """The document as it is kept in `docs/openapi`."""
+    return json.dumps(service.openapi(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"  {PREFIX}{'_'.join(str(part) for part in found['loc']).upper() or 'SETTINGS'}: {found['msg']}"
+            for found in error.errors(include_input=False, include_url=False)
+        ]
+        _fail("The settings are not right:\n" + "\n".join(lines))
+
+
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,119 @@
+"""The Centre's code lists with their Thai and English labels, for people and for the clients that show them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from center1111.journey import ArticleState, ReferralState, State
+from schemas import Channel, Kind, ReturnReason
+from servicekit.words import Words
+
+
+class RefusalGround(StrEnum):
+    """Why the Centre does not take a complaint on."""
+
+    ANONYMOUS_UNCHECKABLE = "anonymous_uncheckable"
+    BEFORE_THE_COURTS = "before_the_courts"
+    DECIDED_WITH_FINALITY = "decided_with_finality"
+    ROYAL_INSTITUTION = "royal_institution"
+    PURELY_ABUSIVE = "purely_abusive"
+    ANOTHER_BODY_BY_LAW = "another_body_by_law"
+
+
+class AnswerOrigin(StrEnum):
+    """Under whose authority an answer was given."""
+
+    CENTRE = "centre"
+    REFERRAL = "referral"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code: its labels, and what it rests on (a legal citation, an explanation) where there is something."""
+
+    label: Words
+    source: Words | None = None
+
+
+_REGULATION: Final = Words(
+    "ระเบียบสำนักนายกรัฐมนตรีว่าด้วยการจัดการเรื่องราวร้องทุกข์ พ.ศ. 2552",
+    "Regulation of the Office of the Prime Minister on the Management of Complaints, B.E. 2552 (2009)",
+)
+_ANONYMOUS_LETTERS: Final = Words(
+    "มติคณะรัฐมนตรีเมื่อวันที่ 22 ธันวาคม 2541 ตามหนังสือที่ นร 0206/ว 218 ลงวันที่ 25 ธันวาคม 2541",
+    "Cabinet resolution of 22 December 1998, letter No. NR 0206/W 218 of 25 December 1998",
+)
+
+
+CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
+    "channels": {
+        Channel.LETTER: Code(Words("จดหมาย ตู้ ปณ. 1111", "Letter, P.O. Box 1111")),
+        Channel.HOTLINE: Code(Words("สายด่วน 1111", "Hotline 1111")),
+        Channel.WALK_IN: Code(Words("ศูนย์บริการประชาชน ทำเนียบรัฐบาล", "Public service centre, Government House")),
+        Channel.WEBSITE: Code(Words("เว็บไซต์ www.1111.go.th", "Website www.1111.go.th")),
+    },
+    "kinds": {
+        Kind.COMPLAINT: Code(Words("ร้องทุกข์/ร้องเรียน", "Complaint")),
+        Kind.INQUIRY: Code(Words("สอบถามข้อมูล", "Inquiry")),
+        Kind.SUGGESTION: Code(Words("ข้อเสนอแนะ", "Suggestion")),
+        Kind.REQUEST: Code(Words("ขอความช่วยเหลือ", "Request")),
+    },
+    "complaint_states": {
+        State.RECEIVED: Code(Words("รับเรื่องแล้ว", "Received")),
+        State.VERIFIED: Code(Words("ตรวจสอบแล้ว", "Verified")),
+        State.REFUSED: Code(Words("ไม่รับเรื่อง", "Refused")),
+        State.REFERRED: Code(Words("ส่งต่อหน่วยงานแล้ว", "Referred")),
+        State.ANSWERED: Code(Words("ตอบแล้ว", "Answered")),
+        State.CLOSED: Code(Words("ยุติเรื่อง", "Closed")),
+        State.WITHDRAWN: Code(Words("ผู้ร้องถอนเรื่อง", "Withdrawn")),
+    },
+    "referral_states": {
+        ReferralState.QUEUED: Code(Words("รอส่ง", "Queued")),
+        ReferralState.DELIVERED: Code(Words("ส่งถึงหน่วยงานแล้ว", "Delivered")),
+        ReferralState.ACCEPTED: Code(Words("หน่วยงานรับเรื่องแล้ว", "Accepted")),
+        ReferralState.AWAITING_COMPLAINANT: Code(Words("รอข้อมูลจากผู้ร้อง", "Awaiting the complainant")),
+        ReferralState.ANSWERED: Code(Words("หน่วยงานตอบแล้ว", "Answered")),
+        ReferralState.RETURNED: Code(Words("หน่วยงานส่งคืน", "Returned")),
+        ReferralState.WITHDRAWN: Code(Words("ศูนย์ขอเรื่องคืน", "Withdrawn")),
+        ReferralState.FAILED: Code(Words("ส่งไม่สำเร็จ", "Failed")),
+    },
+    "refusal_grounds": {
+        RefusalGround.ANONYMOUS_UNCHECKABLE: Code(
+            Words(
+                "บัตรสนเท่ห์ ไม่มีชื่อหรือที่อยู่ และไม่มีพยานหลักฐานที่ตรวจสอบได้",
+                "No name or address, and no detail that can be checked",
+            ),
+            _ANONYMOUS_LETTERS,
+        ),
+        RefusalGround.BEFORE_THE_COURTS: Code(Words("เรื่องที่อยู่ระหว่างการพิจารณาของศาล", "Before the courts"), _REGULATION),
+        RefusalGround.DECIDED_WITH_FINALITY: Code(
+            Words("เรื่องที่ศาลหรือผู้มีอำนาจวินิจฉัยถึงที่สุดแล้ว", "Decided with finality"), _REGULATION
+        ),
+        RefusalGround.ROYAL_INSTITUTION: Code(
+            Words("เรื่องที่เกี่ยวกับสถาบันพระมหากษัตริย์", "Concerns the royal institution"), _REGULATION
+        ),
+        RefusalGround.PURELY_ABUSIVE: Code(
+            Words("เรื่องที่มุ่งใส่ร้ายหรือใช้ถ้อยคำหยาบคายโดยไม่มีข้อเท็จจริง", "Nothing but abuse, without any fact"), _REGULATION
+        ),
+        RefusalGround.ANOTHER_BODY_BY_LAW: Code(
+            Words("เรื่องที่มีกฎหมายกำหนดให้องค์กรอื่นพิจารณาโดยเฉพาะ", "By law for another body to decide"), _REGULATION
+        ),
+    },
+    "return_reasons": {
+        ReturnReason.NOT_OURS: Code(Words("ไม่อยู่ในหน้าที่และอำนาจ", "Not ours to answer")),
+        ReturnReason.UNCLEAR: Code(Words("ข้อมูลไม่เพียงพอ", "Unclear")),
+        ReturnReason.DUPLICATE: Code(Words("เรื่องซ้ำ", "Duplicate")),
+        ReturnReason.ALREADY_ANSWERED: Code(Words("ตอบไปแล้ว", "Already answered")),
+        ReturnReason.OTHER: Code(Words("อื่น ๆ", "Other")),
+    },
+    "article_states": {
+        ArticleState.DRAFT: Code(Words("ฉบับร่าง", "Draft")),
+        ArticleState.PUBLISHED: Code(Words("เผยแพร่", "Published")),
+        ArticleState.RETIRED: Code(Words("เลิกใช้", "Retired")),
+    },
+    "answer_origins": {
+        AnswerOrigin.CENTRE: Code(Words("ศูนย์ตอบทันที", "Answered at once by the Centre")),
+        AnswerOrigin.REFERRAL: Code(Words("หน่วยงานที่รับส่งต่อตอบ", "Answered by the agency referred to")),
+    },
+}

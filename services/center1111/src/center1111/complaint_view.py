@@ -1,0 +1,232 @@
+"""A complaint as officers see it, read in one statement: several stages answer with it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Response
+from pydantic import Field
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.orm import Session
+
+from center1111.codes import AnswerOrigin, RefusalGround
+from center1111.journey import ReferralState, State
+from center1111.records import Answer, AnswerArticle, Complainant, Complaint, Referral
+from center1111.steps import ComplaintNotFound
+from schemas import Channel, Kind
+from servicekit.database import Query
+from servicekit.fields import Versioned, View
+from servicekit.identity import Actor
+from servicekit.versions import entity_tag
+
+
+class PlaceView(View):
+    """Where it happened."""
+
+    province: str | None
+    district: str | None
+    subdistrict: str | None
+    community: str | None
+
+
+class ComplainantView(View):
+    """Who complains; national id as 13 digits, telephone in E.164 or as a hotline is dialled."""
+
+    title: str | None
+    first_name: str | None
+    last_name: str | None
+    national_id: str | None
+    phone: str | None
+    email: str | None
+    address: str | None
+
+
+class VerificationView(View):
+    """What the Centre's check came to."""
+
+    outcome: str
+    ground: RefusalGround | None
+    note: str | None
+    verified_at: datetime
+    verified_by: str
+
+
+class UsedArticle(View):
+    """Which version of which article an answer used."""
+
+    id: UUID
+    number: int
+
+
+class AnswerView(View):
+    """One version of the answer; a later one supersedes it."""
+
+    id: UUID
+    version: int
+    origin: AnswerOrigin
+    text: str
+    answered_at: datetime
+    answered_by: str = Field(description="Who answered: an officer, or the agency's code.")
+    work_group: str | None
+    referral_id: UUID | None
+    articles: list[UsedArticle]
+
+
+class ReferralOfComplaint(View):
+    """One referral of the complaint, in short."""
+
+    id: UUID
+    number: str
+    to: str
+    state: ReferralState
+
+
+class ComplaintView(Versioned):
+    """One complaint."""
+
+    id: UUID
+    tracking_number: str
+    state: State
+    channel: Channel
+    kind: Kind
+    subject: str
+    details: str
+    received_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    due_at: datetime
+    changed_at: datetime
+    confidential: bool
+    complainant: ComplainantView | None
+    place: PlaceView | None
+    evidence: dict[str, Any]
+    verification: VerificationView | None
+    answer: AnswerView | None = Field(description="The version in force.")
+    referrals: list[ReferralOfComplaint]
+    closed_at: datetime | None
+
+
+def _object(**columns: Any) -> sa.ColumnElement[Any]:  # noqa: ANN401  # columns of any type
+    parts: list[Any] = []
+    for name, column in columns.items():
+        parts += (sa.literal_column(f"'{name}'"), column)
+    return sa.func.jsonb_build_object(*parts, type_=JSONB)
+
+
+def _columns(record: type[Any], *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
+
+
+_articles = (
+    sa.select(
+        sa.func.coalesce(
+            sa.func.jsonb_agg(_object(id=AnswerArticle.article_id, number=AnswerArticle.number)),
+            sa.literal_column("'[]'::jsonb"),
+        )
+    )
+    .where(AnswerArticle.answer_id == Answer.id)
+    .correlate(Answer)
+    .scalar_subquery()
+)
+
+ANSWER_OBJECT = _object(
+    **_columns(Answer, "id", "version", "origin", "text", "answered_at", "answered_by", "work_group", "referral_id"),
+    articles=_articles,
+)
+"""An answer as JSON in the shape of `AnswerView`, for statements that select from answers."""
+
+_answer = (
+    sa.select(ANSWER_OBJECT)
+    .where(Answer.complaint_id == Complaint.id)
+    .order_by(Answer.version.desc())
+    .limit(1)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_referral = _object(**_columns(Referral, "id", "number", "to", "state"))
+_referrals = (
+    sa.select(
+        sa.func.coalesce(
+            sa.func.jsonb_agg(aggregate_order_by(_referral, Referral.ordinal.asc())), sa.literal_column("'[]'::jsonb")
+        )
+    )
+    .where(Referral.complaint_id == Complaint.id)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_complainant = (
+    sa.select(
+        _object(**_columns(Complainant, "title", "first_name", "last_name", "national_id", "phone", "email", "address"))
+    )
+    .where(Complainant.complaint_id == Complaint.id)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_place = sa.case(
+    (
+        sa.func.num_nonnulls(Complaint.province, Complaint.district, Complaint.subdistrict, Complaint.community) > 0,
+        _object(**_columns(Complaint, "province", "district", "subdistrict", "community")),
+    ),
+)
+_verification = sa.case(
+    (
+        Complaint.verified_at.is_not(None),
+        _object(
+            outcome=sa.case(
+                (Complaint.refusal_ground.is_(None), sa.literal_column("'accepted'")),
+                else_=sa.literal_column("'refused'"),
+            ),
+            ground=Complaint.refusal_ground,
+            note=Complaint.verification_note,
+            verified_at=Complaint.verified_at,
+            verified_by=Complaint.verified_by,
+        ),
+    ),
+)
+
+_SELECT = sa.select(
+    *_columns(
+        Complaint,
+        "id",
+        "version",
+        "tracking_number",
+        "state",
+        "channel",
+        "kind",
+        "subject",
+        "details",
+        "received_at",
+        "recorded_at",
+        "recorded_by",
+        "due_at",
+        "changed_at",
+        "confidential",
+        "evidence",
+        "closed_at",
+        "client_id",
+    ).values(),
+    _complainant.label("complainant"),
+    _place.label("place"),
+    _verification.label("verification"),
+    _answer.label("answer"),
+    _referrals.label("referrals"),
+).where(Complaint.id == sa.bindparam("id", type_=sa.Uuid))
+_READ = Query(_SELECT)
+
+
+def read_complaint(session: Session, complaint_id: UUID, *, for_: Actor) -> ComplaintView:
+    """The complaint as `for_` may see it: an agency's system sees what it filed itself.
+
+    Raises:
+        ComplaintNotFound: there is none for that caller.
+    """
+    row = _READ.first(session, id=complaint_id)
+    if row is None or (for_.is_agency_client and row.client_id != for_.client_id):
+        raise ComplaintNotFound
+    return ComplaintView.model_validate(row)
+
+
+def tell_version(response: Response, version: int) -> None:
+    """Answer with the new `ETag` of the parent that a call on its sub-resource has changed."""
+    response.headers["ETag"] = entity_tag(version)

@@ -1,0 +1,77 @@
+"""What the messages of agencies do here: message type -> action, and no rule of its own."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from center1111.problems import PROBLEMS
+from center1111.referrals import actions
+from exchange import Effects, Handler
+from schemas import (
+    Message,
+    ReferralAccepted,
+    ReferralAnswered,
+    ReferralProgressed,
+    ReferralQuestion,
+    ReferralReturned,
+)
+
+
+def _accepted(session: Session, message: Message, body: ReferralAccepted, now: datetime) -> None:
+    actions.record_acceptance(
+        session,
+        message.subject,
+        agency=message.source,
+        case_number=body.case_number,
+        work_group=body.work_group,
+        topic=body.topic,
+        due_at=body.due_at,
+        now=now,
+    )
+
+
+def _returned(session: Session, message: Message, body: ReferralReturned, now: datetime) -> None:
+    actions.record_return(
+        session,
+        message.subject,
+        agency=message.source,
+        reason=body.reason,
+        note=body.note,
+        suggested_owner=body.suggested_owner,
+        now=now,
+    )
+
+
+def _progressed(session: Session, message: Message, body: ReferralProgressed, now: datetime) -> None:
+    actions.record_progress(session, message.subject, agency=message.source, text=body.text, now=now)
+
+
+def _asked(session: Session, message: Message, body: ReferralQuestion, now: datetime) -> None:
+    actions.record_question(session, message.subject, agency=message.source, question=body.question, now=now)
+
+
+def _answered(session: Session, message: Message, body: ReferralAnswered, now: datetime) -> None:
+    actions.record_answer(
+        session,
+        message.subject,
+        agency=message.source,
+        case_number=body.case_number,
+        version=body.version,
+        text=body.text,
+        work_group=body.work_group,
+        answered_at=body.answered_at,
+        now=now,
+    )
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "referral.accepted.v1": _accepted,
+    "referral.returned.v1": _returned,
+    "referral.progressed.v1": _progressed,
+    "referral.question.v1": _asked,
+    "referral.answered.v1": _answered,
+}
+
+EFFECTS: Final = Effects(handlers=HANDLERS, problems=PROBLEMS)

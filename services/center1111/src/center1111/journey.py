@@ -1,0 +1,125 @@
+"""The states of complaints, referrals and articles, and every move between them, as data."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class State(StrEnum):
+    """Where a complaint stands."""
+
+    RECEIVED = "received"
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    REFERRED = "referred"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
+class Move(StrEnum):
+    """What is done to a complaint; `register` begins it, `correct` and `note` leave it where it stands."""
+
+    REGISTER = "register"
+    CORRECT = "correct"
+    NOTE = "note"
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    ANSWER = "answer"
+    REFER = "refer"
+    RECORD_ANSWER = "record_answer"
+    TAKE_BACK = "take_back"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    WITHDRAW = "withdraw"
+
+
+MOVES: Final[Mapping[tuple[State, Move], State]] = {
+    (State.RECEIVED, Move.ACCEPT): State.VERIFIED,
+    (State.RECEIVED, Move.REFUSE): State.REFUSED,
+    (State.VERIFIED, Move.ANSWER): State.ANSWERED,
+    (State.VERIFIED, Move.REFER): State.REFERRED,
+    # What the agency answers is recorded; a return or a withdrawal makes the complaint the Centre's again.
+    (State.REFERRED, Move.RECORD_ANSWER): State.ANSWERED,
+    (State.REFERRED, Move.TAKE_BACK): State.VERIFIED,
+    (State.ANSWERED, Move.CLOSE): State.CLOSED,
+    (State.ANSWERED, Move.REOPEN): State.VERIFIED,
+    (State.CLOSED, Move.REOPEN): State.VERIFIED,
+    # A complainant may change their mind at any time; while an agency works on it, its referral is withdrawn first.
+    (State.RECEIVED, Move.WITHDRAW): State.WITHDRAWN,
+    (State.VERIFIED, Move.WITHDRAW): State.WITHDRAWN,
+    (State.ANSWERED, Move.WITHDRAW): State.WITHDRAWN,
+    # What was refused, closed or withdrawn stays as it was decided upon.
+    **{(s, Move.CORRECT): s for s in (State.RECEIVED, State.VERIFIED, State.REFERRED, State.ANSWERED)},
+    **{(s, Move.NOTE): s for s in State},
+}
+
+
+class ReferralState(StrEnum):
+    """Where a referral stands.
+
+    `delivered` and `failed` are not kept with the referral: the exchange's outbox knows what became of its message.
+    """
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    AWAITING_COMPLAINANT = "awaiting_complainant"
+    ANSWERED = "answered"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"
+
+
+KEPT_AS_QUEUED: Final = {
+    ReferralState.DELIVERED: ReferralState.QUEUED,
+    ReferralState.FAILED: ReferralState.QUEUED,
+}
+
+
+class ReferralMove(StrEnum):
+    """What is done to a referral; `send` begins it."""
+
+    SEND = "send"
+    ACCEPT = "accept"
+    RETURN = "return"
+    PROGRESS = "progress"
+    ASK = "ask"
+    AMEND = "amend"
+    ANSWER = "answer"
+    CONTEST = "contest"
+    WITHDRAW = "withdraw"
+
+
+_OPEN: Final = (ReferralState.QUEUED, ReferralState.ACCEPTED, ReferralState.AWAITING_COMPLAINANT)
+
+REFERRAL_MOVES: Final[Mapping[tuple[ReferralState, ReferralMove], ReferralState]] = {
+    **{(state, ReferralMove.ACCEPT): ReferralState.ACCEPTED for state in _OPEN},
+    **{(state, ReferralMove.RETURN): ReferralState.RETURNED for state in _OPEN},
+    **{(state, ReferralMove.PROGRESS): state for state in _OPEN},
+    **{(state, ReferralMove.ASK): ReferralState.AWAITING_COMPLAINANT for state in _OPEN},
+    **{(state, ReferralMove.ANSWER): ReferralState.ANSWERED for state in _OPEN},
+    (ReferralState.ANSWERED, ReferralMove.ANSWER): ReferralState.ANSWERED,  # a later version supersedes
+    **{(state, ReferralMove.AMEND): state for state in _OPEN},
+    (ReferralState.AWAITING_COMPLAINANT, ReferralMove.AMEND): ReferralState.ACCEPTED,  # the complainant has told
+    (ReferralState.ANSWERED, ReferralMove.CONTEST): ReferralState.ACCEPTED,
+    **{(state, ReferralMove.WITHDRAW): ReferralState.WITHDRAWN for state in _OPEN},
+}
+
+
+class ArticleState(StrEnum):
+    """Where an article of the knowledge base stands."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+def possible_moves(state: State) -> list[Move]:
+    """The moves that a complaint in `state` can make."""
+    return [move for before, move in MOVES if before is state]
+
+
+def possible_referral_moves(state: ReferralState) -> list[ReferralMove]:
+    """The moves that a referral in `state` can make."""
+    return [move for before, move in REFERRAL_MOVES if before is state]

@@ -1,0 +1,195 @@
+"""Writing, publishing and retiring articles. Every version is kept: answers were given from it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from center1111.journey import ArticleState
+from center1111.knowledge.bodies import ArticleContent
+from center1111.knowledge.rules import without_personal_data
+from center1111.records import (
+    ARTICLES_SEARCH,
+    Answer,
+    Article,
+    ArticleVersion,
+    Complainant,
+    Complaint,
+    Referral,
+)
+from servicekit.ids import uuid7
+from servicekit.problems import DomainError, FieldError, InvalidInput
+from servicekit.versions import Versions, check_version
+from servicekit.words import Words
+from thaikit.search import Field, index_document, remove_documents
+
+# What people ask stands in the question; the answer repeats its words at length.
+_QUESTION_WEIGHT: Final = 3.0
+_KEYWORDS_WEIGHT: Final = 2.0
+
+_NOT_ANSWERED: Final = FieldError(
+    "/from_referral",
+    "referral_not_answered",
+    Words("ไม่พบการส่งต่อนี้ หรือหน่วยงานยังไม่ตอบ", "There is no such referral, or it is not answered yet."),
+)
+
+
+class ArticleNotFound(DomainError):
+    """There is no such article."""
+
+
+class ArticleMoveNotAllowed(DomainError):
+    """What was asked cannot be done in the article's present state."""
+
+
+class AuthorCannotPublish(DomainError):
+    """Somebody else than the author of what is new in it publishes an article."""
+
+
+def write_article(session: Session, content: ArticleContent, *, by: str, now: datetime) -> Article:
+    """A new article, as a draft."""
+    return _write(session, content.model_dump(), from_referral=None, by=by, now=now)
+
+
+def draft_from_referral(session: Session, referral_id: UUID, *, by: str, now: datetime) -> Article:
+    """A draft from an answered referral: its question, the agency's answer, and nothing that tells of a person.
+
+    Raises:
+        InvalidInput: there is no such referral, or it is not answered.
+    """
+    found = session.execute(
+        sa.select(Complaint, Referral, Answer, Complainant)
+        .join(Referral, Referral.complaint_id == Complaint.id)
+        .join(Answer, sa.and_(Answer.referral_id == Referral.id, Answer.referral_version == Referral.answer_version))
+        .outerjoin(Complainant, Complainant.complaint_id == Complaint.id)
+        .where(Referral.id == referral_id)
+    ).one_or_none()
+    if found is None:
+        raise InvalidInput(_NOT_ANSWERED)
+    complaint, referral, answer, complainant = found
+    known = [
+        value
+        for name in ("first_name", "last_name", "national_id", "phone", "email", "address")
+        if (value := getattr(complainant, name, None))
+    ]
+    content = ArticleContent(
+        question=without_personal_data(complaint.subject, known),
+        answer=without_personal_data(answer.text, known),
+        topic=referral.topic,
+    )
+    return _write(session, content.model_dump(), from_referral=referral_id, by=by, now=now)
+
+
+def edit_article(
+    session: Session, article_id: UUID, content: ArticleContent, *, wanted: Versions, by: str, now: datetime
+) -> Article:
+    """Write the article's next version; what is published stays in force until that version is published too.
+
+    Raises:
+        ArticleNotFound, VersionMismatch: as their names say.
+        ArticleMoveNotAllowed: it is retired.
+    """
+    article = article_to_change(session, article_id, wanted)
+    if article.state is ArticleState.RETIRED:
+        raise ArticleMoveNotAllowed(state=article.state)
+    article.number += 1
+    article.changed_at = now
+    for name, value in content.model_dump().items():
+        setattr(article, name, value)
+    session.add(_version(article, by=by, now=now))
+    session.flush()
+    return article
+
+
+def publish_article(session: Session, article_id: UUID, *, wanted: Versions, by: str, now: datetime) -> Article:
+    """Put the newest version in force: from now on it is found and suggested.
+
+    Raises:
+        ArticleNotFound, VersionMismatch: as their names say.
+        ArticleMoveNotAllowed: it is retired, or its newest version is in force already.
+        AuthorCannotPublish: `by` wrote one of the versions that would come into force.
+    """
+    article = article_to_change(session, article_id, wanted)
+    if article.state is ArticleState.RETIRED or article.published_number == article.number:
+        raise ArticleMoveNotAllowed(state=article.state)
+    unpublished = session.scalars(
+        sa.select(ArticleVersion).where(
+            ArticleVersion.article_id == article_id, ArticleVersion.number > (article.published_number or 0)
+        )
+    ).all()
+    if any(version.author == by for version in unpublished):
+        raise AuthorCannotPublish
+    newest = max(unpublished, key=lambda version: version.number)
+    newest.published_at = now
+    newest.published_by = by
+    article.state = ArticleState.PUBLISHED
+    article.published_number = article.number
+    article.changed_at = now
+    session.flush()
+    index_document(
+        session,
+        ARTICLES_SEARCH,
+        article.id,
+        Field(article.question, _QUESTION_WEIGHT),
+        Field(" ".join([article.topic or "", *article.keywords]), _KEYWORDS_WEIGHT),
+        Field(article.answer),
+    )
+    return article
+
+
+def retire_article(session: Session, article_id: UUID, *, wanted: Versions, now: datetime) -> Article:
+    """Take the article out of use: it is found and suggested no more, and stays readable.
+
+    Raises:
+        ArticleNotFound, VersionMismatch: as their names say.
+        ArticleMoveNotAllowed: it is retired already.
+    """
+    article = article_to_change(session, article_id, wanted)
+    if article.state is ArticleState.RETIRED:
+        raise ArticleMoveNotAllowed(state=article.state)
+    article.state = ArticleState.RETIRED
+    article.changed_at = now
+    session.flush()
+    remove_documents(session, ARTICLES_SEARCH, [article.id])
+    return article
+
+
+def article_to_change(session: Session, article_id: UUID, wanted: Versions) -> Article:
+    """The article, locked until the transaction ends.
+
+    Raises:
+        ArticleNotFound: there is none.
+        VersionMismatch: it is not at one of the versions that the caller wants.
+    """
+    found = session.scalar(sa.select(Article).where(Article.id == article_id).with_for_update())
+    if found is None:
+        raise ArticleNotFound
+    check_version(found.version, wanted)
+    return found
+
+
+def _write(
+    session: Session, content: Mapping[str, Any], *, from_referral: UUID | None, by: str, now: datetime
+) -> Article:
+    article = Article(
+        id=uuid7(),
+        state=ArticleState.DRAFT,
+        number=1,
+        from_referral=from_referral,
+        created_at=now,
+        changed_at=now,
+        **content,
+    )
+    session.add(article)
+    session.flush()
+    session.add(_version(article, by=by, now=now))
+    session.flush()
+    return article
+
+
+def _version(article: Article, *, by: str, now: datetime) -> ArticleVersion:
+    content = {name: getattr(article, name) for name in ArticleContent.model_fields}
+    return ArticleVersion(article_id=article.id, number=article.number, author=by, written_at=now, **content)

@@ -1,0 +1,91 @@
+"""What the Centre's domain errors tell their callers."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from center1111.code_lists import CodeListNotFound
+from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
+from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
+from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
+from center1111.tracking.routes import NotYours
+from servicekit.problems import DomainError, Problem
+from servicekit.words import Words
+
+PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
+    ComplaintNotFound: Problem(
+        "complaint-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบเรื่องร้องทุกข์", "No such complaint"),
+        Words("โปรดตรวจสอบรหัสเรื่อง", "Check the complaint's id."),
+    ),
+    ReferralNotFound: Problem(
+        "referral-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการส่งต่อ", "No such referral"),
+        Words("โปรดตรวจสอบรหัสการส่งต่อ", "Check the referral's id."),
+    ),
+    ArticleNotFound: Problem(
+        "article-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบบทความ", "No such article"),
+        Words("โปรดตรวจสอบรหัสบทความ", "Check the article's id."),
+    ),
+    CodeListNotFound: Problem(
+        "code-list-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบรายการรหัส", "No such code list"),
+        Words("ดูรายการทั้งหมดที่ /v1/code-lists", "All of them are at /v1/code-lists."),
+    ),
+    NotYours: Problem(
+        "tracking-refused",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบเรื่องตามเลขและรหัสลับนี้", "No complaint has this number and this secret"),
+        Words(
+            "โปรดตรวจเลขติดตามและรหัสลับที่ได้รับเมื่อยื่นเรื่อง",
+            "Check the tracking number and the secret that were given when it was filed.",
+        ),
+    ),
+    MoveNotAllowed: Problem(
+        "move-not-allowed",
+        HTTPStatus.CONFLICT,
+        Words("สถานะปัจจุบันไม่อนุญาต", "Not possible in the present state"),
+        Words(
+            "ขณะนี้สถานะคือ {state} จึงทำ {move} ไม่ได้ ทำได้เพียง: {possible}",
+            "It is {state}, so {move} is not possible. Possible are: {possible}",
+        ),
+    ),
+    ReturnedBefore: Problem(
+        "returned-before",
+        HTTPStatus.CONFLICT,
+        Words("หน่วยงานนี้เคยส่งเรื่องคืนแล้ว", "This agency returned the complaint before"),
+        Words(
+            "{agency} เคยส่งเรื่องนี้คืน หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
+            "{agency} returned it. To send it there all the same, set insist to true.",
+        ),
+    ),
+    AnswerSuperseded: Problem(
+        "answer-superseded",
+        HTTPStatus.CONFLICT,
+        Words("มีคำตอบรุ่นนี้หรือใหม่กว่าแล้ว", "This or a later version of the answer is on record"),
+        Words(
+            "รุ่น {version} ไม่ใหม่กว่าที่บันทึกไว้ โปรดส่งเป็นรุ่นถัดไป",
+            "Version {version} is not later than the one on record: send it as the next version.",
+        ),
+    ),
+    ArticleMoveNotAllowed: Problem(
+        "article-move-not-allowed",
+        HTTPStatus.CONFLICT,
+        Words("สถานะของบทความไม่อนุญาต", "Not possible in the article's present state"),
+        Words(
+            "บทความเป็น {state} และไม่มีรุ่นใหม่ที่รอเผยแพร่ หรือเลิกใช้แล้ว",
+            "The article is {state}: it is retired, or its newest version is in force already.",
+        ),
+    ),
+    AuthorCannotPublish: Problem(
+        "author-cannot-publish",
+        HTTPStatus.FORBIDDEN,
+        Words("ผู้เขียนเผยแพร่เองไม่ได้", "An author does not publish their own text"),
+        Words("โปรดให้ผู้อื่นตรวจและเผยแพร่", "Let another person check and publish it."),
+    ),
+}

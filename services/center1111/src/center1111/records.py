@@ -1,0 +1,237 @@
+"""The Centre's tables. CHECKs, partial indexes, sequences and triggers are in the migrations."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from center1111.codes import AnswerOrigin, RefusalGround
+from center1111.journey import ArticleState, Move, ReferralMove, ReferralState, State
+from schemas import Channel, Kind, ReturnReason
+from thaikit.search import search_index
+
+
+class _Code(sa.TypeDecorator[Any]):
+    """A code of a code list, stored as text; a CHECK of the migration knows which there are."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, codes: Any) -> None:  # noqa: ANN401  # any enumeration of texts
+        super().__init__()
+        self.codes = codes
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ANN401, ARG002  # as above
+        return None if value is None else self.codes(value)
+
+
+class Record(DeclarativeBase):
+    """A table of the Centre."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: sa.Text,
+        UUID: sa.Uuid,
+        datetime: sa.DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[str]: ARRAY(sa.Text),
+        State: _Code(State),
+        Move: _Code(Move),
+        ReferralState: _Code(ReferralState),
+        ReferralMove: _Code(ReferralMove),
+        ArticleState: _Code(ArticleState),
+        AnswerOrigin: _Code(AnswerOrigin),
+        RefusalGround: _Code(RefusalGround),
+        Channel: _Code(Channel),
+        Kind: _Code(Kind),
+        ReturnReason: _Code(ReturnReason),
+    }
+
+
+class Complaint(Record):
+    """One complaint, whatever its channel."""
+
+    __tablename__ = "complaints"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column()
+    tracking_number: Mapped[str] = mapped_column(unique=True)
+    tracking_secret_digest: Mapped[bytes]
+    state: Mapped[State]
+    channel: Mapped[Channel]
+    kind: Mapped[Kind]
+    subject: Mapped[str]
+    details: Mapped[str]
+    search_text: Mapped[str] = mapped_column(deferred=True)
+    confidential: Mapped[bool]
+    province: Mapped[str | None]
+    district: Mapped[str | None]
+    subdistrict: Mapped[str | None]
+    community: Mapped[str | None]
+    evidence: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+    client_id: Mapped[str | None]
+    due_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
+    verified_by: Mapped[str | None]
+    refusal_ground: Mapped[RefusalGround | None]
+    verification_note: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+    answer_origin: Mapped[AnswerOrigin | None]
+    work_group: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+
+
+class Complainant(Record):
+    """Who complains: apart from the complaint, so that personal data can be erased and the complaint stays."""
+
+    __tablename__ = "complainants"
+
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), primary_key=True)
+    title: Mapped[str | None]
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    national_id: Mapped[str | None]
+    phone: Mapped[str | None]
+    email: Mapped[str | None]
+    address: Mapped[str | None]
+
+
+class HistoryEntry(Record):
+    """One thing that was done to a complaint or to one of its referrals. Never changed, never deleted."""
+
+    __tablename__ = "complaint_history"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    referral_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
+    at: Mapped[datetime]
+    by: Mapped[str]
+    move: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    note: Mapped[str | None]
+
+
+class Answer(Record):
+    """One version of the answer to a complaint; the highest version is the one in force."""
+
+    __tablename__ = "answers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    version: Mapped[int]
+    origin: Mapped[AnswerOrigin]
+    text: Mapped[str]
+    answered_at: Mapped[datetime]
+    answered_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    referral_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
+    referral_version: Mapped[int | None]
+    work_group: Mapped[str | None]
+
+
+class AnswerArticle(Record):
+    """Which version of which article an answer used."""
+
+    __tablename__ = "answer_articles"
+
+    answer_id: Mapped[UUID] = mapped_column(sa.ForeignKey("answers.id"), primary_key=True)
+    article_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int]
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["article_id", "number"], ["article_versions.article_id", "article_versions.number"]),
+    )
+
+
+class Referral(Record):
+    """One sending of one complaint to one agency."""
+
+    __tablename__ = "referrals"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column()
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    ordinal: Mapped[int]
+    number: Mapped[str] = mapped_column(unique=True)
+    to: Mapped[str]
+    question: Mapped[str]
+    state: Mapped[ReferralState]
+    referred_at: Mapped[datetime]
+    referred_by: Mapped[str]
+    due_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    case_number: Mapped[str | None]
+    work_group: Mapped[str | None]
+    topic: Mapped[str | None]
+    agency_due_at: Mapped[datetime | None]
+    returned_at: Mapped[datetime | None]
+    return_reason: Mapped[ReturnReason | None]
+    return_note: Mapped[str | None]
+    suggested_owner: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawal_reason: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+    answer_version: Mapped[int | None]
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+
+
+class Article(Record):
+    """One entry of the knowledge base: its newest version, and which version is in force."""
+
+    __tablename__ = "articles"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column()
+    state: Mapped[ArticleState]
+    question: Mapped[str]
+    answer: Mapped[str]
+    topic: Mapped[str | None]
+    keywords: Mapped[list[str]]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    review_on: Mapped[date | None]
+    number: Mapped[int]
+    published_number: Mapped[int | None]
+    from_referral: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+
+
+class ArticleVersion(Record):
+    """One version of an article's content, kept for ever: answers were given from it."""
+
+    __tablename__ = "article_versions"
+
+    article_id: Mapped[UUID] = mapped_column(sa.ForeignKey("articles.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    question: Mapped[str]
+    answer: Mapped[str]
+    topic: Mapped[str | None]
+    keywords: Mapped[list[str]]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    review_on: Mapped[date | None]
+    author: Mapped[str]
+    written_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    published_by: Mapped[str | None]
+
+
+ARTICLES_SEARCH = search_index(Record.metadata, "articles")
+"""Finds articles by the text of the version that is in force."""

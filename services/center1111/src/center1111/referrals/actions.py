@@ -1,0 +1,320 @@
+"""Referring a complaint to an agency, taking in what the agency says of it, and telling it what changes."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import schemas
+from center1111 import steps
+from center1111.codes import AnswerOrigin
+from center1111.deadlines import Deadlines
+from center1111.journey import Move, ReferralMove, ReferralState, State
+from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from exchange import owe
+from schemas import ReturnReason
+from servicekit.ids import uuid7
+from servicekit.problems import DomainError, FieldError, InvalidInput
+from servicekit.versions import Versions
+from servicekit.words import Words
+
+_UNKNOWN_AGENCY: Final = FieldError(
+    "/to",
+    "unknown_agency",
+    Words("ไม่ใช่หน่วยงานที่เชื่อมต่อกับศูนย์", "It is not the code of an agency that the Centre exchanges with."),
+)
+
+
+class ReturnedBefore(DomainError):
+    """This agency returned the complaint before; it is sent there again only if a person insists."""
+
+
+class AnswerSuperseded(DomainError):
+    """A later or the same version of the answer is on record."""
+
+
+def refer(
+    session: Session,
+    complaint_id: UUID,
+    *,
+    to: str,
+    question: str,
+    insist: bool,
+    agencies: Collection[str],
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
+) -> tuple[Complaint, Referral]:
+    """Record the referral and owe the agency its message, in the caller's transaction.
+
+    Raises:
+        InvalidInput: `to` is none of the agencies.
+        ReturnedBefore: it returned this complaint before, and nobody insists.
+        ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    if to not in agencies:
+        raise InvalidInput(_UNKNOWN_AGENCY)
+    complaint = steps.complaint_to_change(session, complaint_id, wanted)
+    steps.advance(session, complaint, Move.REFER, by=by, now=now, note=question)
+    earlier = session.scalars(
+        sa.select(Referral).where(Referral.complaint_id == complaint_id).order_by(Referral.ordinal)
+    ).all()
+    if not insist and any(one.to == to and one.state is ReferralState.RETURNED for one in earlier):
+        raise ReturnedBefore(agency=to)
+    ordinal = len(earlier) + 1
+    referral = Referral(
+        id=uuid7(),
+        complaint_id=complaint_id,
+        ordinal=ordinal,
+        number=f"{complaint.tracking_number}/{ordinal}",
+        to=to,
+        question=question,
+        state=ReferralState.QUEUED,
+        referred_at=now,
+        referred_by=by,
+        due_at=deadlines.referral_due(now),
+        changed_at=now,
+    )
+    session.add(referral)
+    session.flush()
+    session.add(
+        HistoryEntry(
+            id=uuid7(),
+            complaint_id=complaint_id,
+            referral_id=referral.id,
+            at=now,
+            by=by,
+            move=ReferralMove.SEND,
+            to_state=ReferralState.QUEUED,
+            note=question,
+        )
+    )
+    complainant = None if complaint.confidential else session.get(Complainant, complaint_id)
+    _owe(session, referral, _record(complaint, complainant, referral, earlier), now)
+    return complaint, referral
+
+
+def withdraw_referral(
+    session: Session, referral_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime
+) -> Referral:
+    """Take the complaint back from the agency before it has answered.
+
+    Raises:
+        ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, wanted)
+    steps.advance_referral(session, referral, ReferralMove.WITHDRAW, by=by, now=now, note=reason)
+    steps.advance(session, complaint, Move.TAKE_BACK, by=by, now=now, note=reason)
+    referral.withdrawn_at = now
+    referral.withdrawal_reason = reason
+    _owe(session, referral, schemas.ReferralWithdrawn(**_numbers(complaint, referral), reason=reason), now)
+    return referral
+
+
+def contest_answer(
+    session: Session, referral_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime
+) -> Referral:
+    """Tell the agency why the complainant does not accept its answer; the complaint is with it again.
+
+    Raises:
+        ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, wanted)
+    steps.advance_referral(session, referral, ReferralMove.CONTEST, by=by, now=now, note=reason)
+    if complaint.state is not State.VERIFIED:
+        steps.advance(session, complaint, Move.REOPEN, by=by, now=now, note=reason)
+        complaint.closed_at = None
+    steps.advance(session, complaint, Move.REFER, by=by, now=now, note=reason)
+    body = schemas.ReferralContested(
+        **_numbers(complaint, referral), reason=reason, answer_version=referral.answer_version
+    )
+    _owe(session, referral, body, now)
+    return referral
+
+
+def amend_referral(
+    session: Session, referral_id: UUID, *, information: str, wanted: Versions, by: str, now: datetime
+) -> Referral:
+    """Tell the agency what has become known since; it answers an open question of the agency.
+
+    Raises:
+        ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, wanted)
+    steps.advance_referral(session, referral, ReferralMove.AMEND, by=by, now=now, note=information)
+    body = schemas.ReferralAmended(**_numbers(complaint, referral), information=information)
+    _owe(session, referral, body, now)
+    return referral
+
+
+def record_acceptance(
+    session: Session,
+    referral_id: UUID,
+    *,
+    agency: str,
+    case_number: str,
+    work_group: str,
+    topic: str,
+    due_at: datetime,
+    now: datetime,
+) -> None:
+    """The agency has taken the referral on; when it reroutes the case, it says so again with another group.
+
+    Raises:
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
+    steps.advance_referral(session, referral, ReferralMove.ACCEPT, by=agency, now=now, note=case_number)
+    referral.accepted_at = referral.accepted_at or now
+    referral.case_number = case_number
+    referral.work_group = complaint.work_group = work_group
+    referral.topic = topic
+    referral.agency_due_at = due_at
+    complaint.changed_at = now
+
+
+def record_return(
+    session: Session,
+    referral_id: UUID,
+    *,
+    agency: str,
+    reason: ReturnReason,
+    note: str | None,
+    suggested_owner: str | None,
+    now: datetime,
+) -> None:
+    """The agency hands the referral back; the complaint is the Centre's again.
+
+    Raises:
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
+    why = reason if note is None else f"{reason}: {note}"
+    steps.advance_referral(session, referral, ReferralMove.RETURN, by=agency, now=now, note=why)
+    steps.advance(session, complaint, Move.TAKE_BACK, by=agency, now=now, note=why)
+    complaint.work_group = None
+    referral.returned_at = now
+    referral.return_reason = reason
+    referral.return_note = note
+    referral.suggested_owner = suggested_owner
+
+
+def record_progress(session: Session, referral_id: UUID, *, agency: str, text: str, now: datetime) -> None:
+    """The agency's interim answer; it counts as the legal interim report.
+
+    Raises:
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    _, referral = steps.referral_to_change(session, referral_id, to=agency)
+    steps.advance_referral(session, referral, ReferralMove.PROGRESS, by=agency, now=now, note=text)
+
+
+def record_question(session: Session, referral_id: UUID, *, agency: str, question: str, now: datetime) -> None:
+    """What the agency must still know from the complainant; an amendment answers it.
+
+    Raises:
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    _, referral = steps.referral_to_change(session, referral_id, to=agency)
+    steps.advance_referral(session, referral, ReferralMove.ASK, by=agency, now=now, note=question)
+
+
+def record_answer(
+    session: Session,
+    referral_id: UUID,
+    *,
+    agency: str,
+    case_number: str,
+    version: int,
+    text: str,
+    work_group: str,
+    answered_at: datetime,
+    now: datetime,
+) -> None:
+    """The agency's answer, or a later version of it, becomes the complaint's answer.
+
+    Raises:
+        AnswerSuperseded: this version, or a later one, is on record.
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
+    if version <= (referral.answer_version or 0):
+        raise AnswerSuperseded(version=version)
+    steps.advance_referral(session, referral, ReferralMove.ANSWER, by=agency, now=now)
+    referral.case_number = case_number
+    referral.work_group = work_group
+    referral.answered_at = answered_at
+    referral.answer_version = version
+    session.add(
+        Answer(
+            id=uuid7(),
+            complaint_id=complaint.id,
+            version=steps.next_answer_version(session, complaint.id),
+            origin=AnswerOrigin.REFERRAL,
+            text=text,
+            answered_at=answered_at,
+            answered_by=agency,
+            recorded_at=now,
+            referral_id=referral_id,
+            referral_version=version,
+            work_group=work_group,
+        )
+    )
+    if complaint.state is State.REFERRED:
+        steps.advance(session, complaint, Move.RECORD_ANSWER, by=agency, now=now)
+    complaint.changed_at = now
+    complaint.answered_at = answered_at
+    complaint.answer_origin = AnswerOrigin.REFERRAL
+    complaint.work_group = work_group
+
+
+def _owe(session: Session, referral: Referral, body: schemas.Wire, now: datetime) -> None:
+    session.flush()  # the message is owed last: its subject's counter stays locked until the commit
+    owe(session, body, to=referral.to, subject=referral.id, now=now)
+
+
+def _numbers(complaint: Complaint, referral: Referral) -> dict[str, str | None]:
+    return {
+        "referral_number": referral.number,
+        "tracking_number": complaint.tracking_number,
+        "case_number": referral.case_number,
+    }
+
+
+def _record(
+    complaint: Complaint, complainant: Complainant | None, referral: Referral, earlier: Sequence[Referral]
+) -> schemas.ReferralSent:
+    place = {name: getattr(complaint, name) for name in schemas.Place.model_fields}
+    return schemas.ReferralSent(
+        referral_number=referral.number,
+        tracking_number=complaint.tracking_number,
+        channel=complaint.channel,
+        kind=complaint.kind,
+        subject=complaint.subject,
+        details=complaint.details,
+        place=schemas.Place(**place) if any(place.values()) else None,
+        confidential=complaint.confidential,
+        complainant=None
+        if complainant is None
+        else schemas.Complainant(
+            **{name: getattr(complainant, name) for name in schemas.Complainant.model_fields},
+        ),
+        received_at=complaint.received_at,
+        due_at=referral.due_at,
+        question=referral.question,
+        path=tuple(
+            schemas.EarlierReferral(
+                referral_number=one.number,
+                to=one.to,
+                referred_at=one.referred_at,
+                returned_at=one.returned_at,
+                reason=one.return_reason,
+                note=one.return_note,
+            )
+            for one in earlier
+        ),
+    )

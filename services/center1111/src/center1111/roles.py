@@ -1,0 +1,24 @@
+"""Who may do what at the Centre, as dependencies of routes."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from servicekit.identity import AGENCY_CLIENT, Actor, require
+
+OFFICERS = ("intake", "verifier", "officer", "km_editor", "supervisor", "auditor", "operator")
+"""All people of the Centre; `admin` may do all that any of them may."""
+
+Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
+"""Reads complaints: any officer, and an agency's system what it filed itself."""
+
+Recorder = Annotated[Actor, Depends(require("intake", AGENCY_CLIENT))]
+Corrector = Annotated[Actor, Depends(require("intake", "verifier", "officer", "supervisor"))]
+Verifier = Annotated[Actor, Depends(require("verifier", "supervisor"))]
+CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]
+"""Answers, refers, closes and reopens."""
+
+Officer = Annotated[Actor, Depends(require(*OFFICERS))]
+"""Any person of the Centre, and no agency's system."""
+
+Editor = Annotated[Actor, Depends(require("km_editor"))]

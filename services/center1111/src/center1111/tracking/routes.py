@@ -1,0 +1,196 @@
+"""Following a complaint: its whole history for officers, and the complainant's own view."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Header
+from pydantic import Field
+
+from center1111.codes import CODE_LISTS, AnswerOrigin, RefusalGround
+from center1111.complaint_view import read_complaint
+from center1111.journey import State
+from center1111.records import Answer, Complaint, HistoryEntry, Referral
+from center1111.roles import Officer
+from center1111.steps import ComplaintNotFound
+from center1111.tracking_secret import is_secret_of
+from schemas import Kind
+from servicekit.database import Query
+from servicekit.fields import View
+from servicekit.paging import Page
+from servicekit.problems import DomainError
+from servicekit.routes import Reading, Router
+from thaikit.numbers import InvalidNumber, parse_checked
+
+router = Router(tags=["complaints"])
+public_router = Router(tags=["public"])
+
+
+class NotYours(DomainError):
+    """No complaint has this number and this secret. Which of them is wrong is told to nobody."""
+
+
+class About(StrEnum):
+    """What a line of the history is about."""
+
+    COMPLAINT = "complaint"
+    REFERRAL = "referral"
+
+
+class HistoryView(View):
+    """One thing that was done: who, when, from which state to which, and why."""
+
+    id: UUID
+    about: About
+    referral_id: UUID | None
+    referral_number: str | None
+    at: datetime
+    by: str = Field(description="An officer, an agency's code, or `public`.")
+    move: str
+    from_state: str | None
+    to_state: str
+    note: str | None
+
+
+class Progress(StrEnum):
+    """Where a complaint stands, as its complainant sees it."""
+
+    RECEIVED = "received"
+    IN_PROGRESS = "in_progress"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
+PROGRESS: Final = {
+    State.RECEIVED: Progress.RECEIVED,
+    State.VERIFIED: Progress.IN_PROGRESS,
+    State.REFERRED: Progress.IN_PROGRESS,
+    State.ANSWERED: Progress.ANSWERED,
+    State.REFUSED: Progress.REFUSED,
+    State.CLOSED: Progress.CLOSED,
+    State.WITHDRAWN: Progress.WITHDRAWN,
+}
+
+
+class PublicAnswer(View):
+    """The answer in force."""
+
+    text: str
+    answered_at: datetime
+    origin: AnswerOrigin
+
+
+class PublicComplaint(View):
+    """What a complainant sees of their complaint."""
+
+    tracking_number: str
+    state: Progress
+    kind: Kind
+    subject: str
+    received_at: datetime
+    due_at: datetime
+    verified_at: datetime | None
+    answered_at: datetime | None
+    closed_at: datetime | None
+    refusal: str | None = Field(description="The ground of a refusal, in Thai.")
+    answer: PublicAnswer | None
+
+
+_HISTORY = Query(
+    sa.select(
+        *(
+            getattr(HistoryEntry, name)
+            for name in ("id", "referral_id", "at", "by", "move", "from_state", "to_state", "note")
+        ),
+        Referral.number.label("referral_number"),
+        sa.case(
+            (HistoryEntry.referral_id.is_(None), sa.literal_column(f"'{About.COMPLAINT}'")),
+            else_=sa.literal_column(f"'{About.REFERRAL}'"),
+        ).label("about"),
+    )
+    .outerjoin(Referral, Referral.id == HistoryEntry.referral_id)
+    .where(HistoryEntry.complaint_id == sa.bindparam("complaint_id", type_=sa.Uuid))
+    .order_by(HistoryEntry.at, HistoryEntry.id)
+)
+
+_newest = (
+    sa.select(Answer.text, Answer.answered_at, Answer.origin)
+    .where(Answer.complaint_id == Complaint.id)
+    .order_by(Answer.version.desc())
+    .limit(1)
+    .correlate(Complaint)
+    .lateral("newest")
+)
+_PUBLIC = Query(
+    sa.select(
+        *(
+            getattr(Complaint, name)
+            for name in (
+                "tracking_number",
+                "tracking_secret_digest",
+                "state",
+                "kind",
+                "subject",
+                "received_at",
+                "due_at",
+                "verified_at",
+                "answered_at",
+                "closed_at",
+                "refusal_ground",
+            )
+        ),
+        _newest.c.text.label("answer_text"),
+        _newest.c.answered_at.label("answer_answered_at"),
+        _newest.c.origin.label("answer_origin"),
+    )
+    .outerjoin(_newest, sa.true())
+    .where(Complaint.tracking_number == sa.bindparam("tracking_number"))
+)
+
+
+@router.get("/complaints/{complaint_id}/history", summary="All that was done to a complaint and to its referrals")
+def list_history(complaint_id: UUID, session: Reading, actor: Officer) -> Page[HistoryView]:
+    """The whole timeline across both organisations, the oldest first. Lines are never changed."""
+    read_complaint(session, complaint_id, for_=actor)
+    rows = _HISTORY.all(session, complaint_id=complaint_id)
+    if not rows:
+        raise ComplaintNotFound
+    return Page(items=[HistoryView.model_validate(row) for row in rows], next=None)
+
+
+@public_router.get("/public/complaints/{tracking_number}", summary="Follow a complaint by its number and secret")
+def get_public_complaint(
+    tracking_number: str,
+    *,
+    session: Reading,
+    tracking_secret: Annotated[str, Header(max_length=100, description="As shown when the complaint was filed.")],
+) -> PublicComplaint:
+    """A wrong number and a wrong secret get the same answer. Case, spaces and hyphens do not matter."""
+    try:
+        number = parse_checked(tracking_number)
+    except InvalidNumber:
+        raise NotYours from None
+    row = _PUBLIC.first(session, tracking_number=number)
+    known = is_secret_of(number, tracking_secret, None if row is None else row.tracking_secret_digest)
+    if row is None or not known:
+        raise NotYours
+    state = State(row.state)
+    answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
+    return PublicComplaint(
+        **{
+            name: getattr(row, name) for name in PublicComplaint.model_fields if name in row._fields and name != "state"
+        },
+        state=PROGRESS[state],
+        refusal=_ground(row.refusal_ground),
+        answer=PublicAnswer(text=row.answer_text, answered_at=row.answer_answered_at, origin=row.answer_origin)
+        if answered
+        else None,
+    )
+
+
+def _ground(ground: RefusalGround | None) -> str | None:
+    return None if ground is None else CODE_LISTS["refusal_grounds"][ground].label.th

@@ -1,0 +1,5 @@
+"""`python -m chumchon`."""
+
+from chumchon.cli import main
+
+main()

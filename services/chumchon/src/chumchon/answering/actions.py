@@ -1,0 +1,323 @@
+"""What a work group does with its cases: accept, return, ask, report, draft, answer."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
+from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
+from chumchon.deadlines import Deadlines
+from chumchon.journey import Channel, Move, State
+from chumchon.records import Answer, Case, CaseMessage, Delivery, Draft, Question, question_search
+from chumchon.steps import advance, referral_of
+from exchange.outbox import owe
+from schemas.bodies import (
+    ReferralAccepted,
+    ReferralAnswered,
+    ReferralProgressed,
+    ReferralQuestion,
+    ReferralReturned,
+    ReturnReason,
+)
+from servicekit.ids import uuid7
+from servicekit.problems import DomainError
+from thaikit.search import Field, index_document
+
+SUBJECT_WEIGHT = 2.0
+"""A word of the question's subject says more of it than one of its details."""
+ANSWER_WEIGHT = 0.5
+"""A word of the answer helps to find the question, but people ask in the words of questions."""
+
+
+class NotReferred(DomainError):
+    """Only what the Centre referred can be returned to it."""
+
+
+class OwnDraftRefused(DomainError):
+    """Who wrote the draft may not approve it."""
+
+
+class DraftRequired(DomainError):
+    """There is no draft by another person to approve."""
+
+
+class DeliveryNotFound(DomainError):
+    """There is no such delivery, or the caller may not know of it."""
+
+
+class NothingToSend(DomainError):
+    """The delivery was sent, shown or superseded already."""
+
+
+def accept(session: Session, case: Case, *, by: str, now: datetime) -> None:
+    """Take the case on, and owe the Centre its second acknowledgement where it referred the case."""
+    advance(session, case, Move.ACCEPT, by=by, now=now)
+    case.officer = by
+    case.accepted_at = now
+    referral = referral_of(session, case)
+    if referral is not None:
+        body = ReferralAccepted(
+            referral_number=referral.number,
+            tracking_number=referral.complaint_number,
+            case_number=case.case_number,
+            work_group=case.work_group or "",
+            topic=case.topic or "",
+            due_at=case.due_at,
+        )
+        owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def return_case(
+    session: Session,
+    case: Case,
+    *,
+    reason: ReturnReason,
+    note: str | None,
+    suggested_owner: str | None,
+    by: str,
+    now: datetime,
+) -> None:
+    """Hand a referred case back to the Centre: not ours to answer, and why.
+
+    Raises:
+        NotReferred: it came by a channel of our own, so there is nobody to return it to.
+    """
+    referral = referral_of(session, case)
+    if referral is None:
+        raise NotReferred
+    advance(session, case, Move.RETURN, by=by, now=now, note=f"{reason}: {note}" if note else str(reason))
+    body = ReferralReturned(
+        referral_number=referral.number,
+        tracking_number=referral.complaint_number,
+        case_number=case.case_number,
+        reason=reason,
+        note=note,
+        suggested_owner=suggested_owner,
+    )
+    owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def report_progress(session: Session, case: Case, text: str, *, by: str, now: datetime) -> None:
+    """Tell how the case stands: the interim report that the law asks for."""
+    advance(session, case, Move.REPORT_PROGRESS, by=by, now=now)
+    _note(session, case, MessageKind.PROGRESS, text, by=by, now=now)
+    referral = referral_of(session, case)
+    if referral is None:
+        _deliver(session, case, DeliveryKind.PROGRESS, text, now=now)
+        return
+    body = ReferralProgressed(
+        referral_number=referral.number,
+        tracking_number=referral.complaint_number,
+        case_number=case.case_number,
+        text=text,
+        progressed_at=now,
+    )
+    owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def ask(session: Session, case: Case, question: str, *, by: str, now: datetime) -> None:
+    """Ask the complainant; the clock stands still until they reply."""
+    advance(session, case, Move.ASK, by=by, now=now)
+    case.stopped_at = now
+    _note(session, case, MessageKind.QUESTION, question, by=by, now=now)
+    referral = referral_of(session, case)
+    if referral is None:
+        _deliver(session, case, DeliveryKind.QUESTION, question, now=now)
+        return
+    body = ReferralQuestion(
+        referral_number=referral.number,
+        tracking_number=referral.complaint_number,
+        case_number=case.case_number,
+        question=question,
+        asked_at=now,
+    )
+    owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def reply(session: Session, case: Case, text: str, *, by: str, deadlines: Deadlines, now: datetime) -> None:
+    """Keep what the complainant tells; where it was asked for, the clock goes on and the deadline moves."""
+    if case.state == State.AWAITING_COMPLAINANT:
+        advance(session, case, Move.REPLY, by=by, now=now)
+        start_the_clock(case, deadlines, now=now)
+    else:
+        advance(session, case, Move.AMEND, by=by, now=now)
+    _note(session, case, MessageKind.REPLY, text, by=by, now=now)
+
+
+def start_the_clock(case: Case, deadlines: Deadlines, *, now: datetime) -> None:
+    """Move the deadline by the working days for which the clock stood still."""
+    if case.stopped_at is not None:
+        case.due_at = deadlines.after_a_stop(case.due_at, stopped_at=case.stopped_at, now=now)
+        case.stopped_at = None
+
+
+def contest(session: Session, case: Case, reason: str, *, by: str, now: datetime) -> None:
+    """Open the case again, because the complainant does not accept the answer."""
+    advance(session, case, Move.CONTEST, by=by, now=now)
+    case.answered_at = None
+    _note(session, case, MessageKind.CONTEST, reason, by=by, now=now)
+
+
+def keep_information(session: Session, case: Case, text: str, *, by: str, now: datetime) -> None:
+    """Keep what the Centre tells of a case later on."""
+    _note(session, case, MessageKind.AMENDMENT, text, by=by, now=now)
+
+
+def save_draft(session: Session, case: Case, text: str, *, by: str, now: datetime) -> None:
+    """Write the draft, in place of the one before; who wrote last is its author."""
+    advance(session, case, Move.DRAFT, by=by, now=now)
+    draft = session.get(Draft, case.id)
+    if draft is None:
+        session.add(Draft(case_id=case.id, text=text, written_by=by, written_at=now))
+    else:
+        draft.text, draft.written_by, draft.written_at = text, by, now
+
+
+def approve(
+    session: Session,
+    case: Case,
+    text: str | None,
+    *,
+    by: str,
+    draft_required: bool,
+    deadlines: Deadlines,
+    now: datetime,
+) -> None:
+    """Answer the case: keep question and answer, and owe the answer to whoever asked.
+
+    A further answer to an answered case corrects it: a new version that supersedes the one before.
+
+    Args:
+        text: the answer's final words; None takes the draft as it is.
+
+    Raises:
+        OwnDraftRefused: the draft is the approver's own.
+        DraftRequired: there is no draft, and it is required or no text was given.
+    """
+    draft = session.get(Draft, case.id)
+    try:
+        drafted_by = drafter_of(
+            drafted_by=draft.written_by if draft else None,
+            approver=by,
+            draft_required=draft_required or text is None,
+        )
+    except OwnDraft as error:
+        raise OwnDraftRefused from error
+    except DraftMissing as error:
+        raise DraftRequired from error
+    words = text if text is not None or draft is None else draft.text
+    advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
+    if draft is not None:
+        session.delete(draft)
+    start_the_clock(case, deadlines, now=now)
+    case.answer_version += 1
+    case.answered_at = case.answered_at or now
+    answer = Answer(
+        case_id=case.id,
+        version=case.answer_version,
+        text=words or "",
+        topic=case.topic or "",
+        work_group=case.work_group or "",
+        drafted_by=drafted_by,
+        approved_by=by,
+        answered_at=now,
+    )
+    session.add(answer)
+    session.flush()
+    _tell(session, case, answer, now=now)
+    _keep_question(session, case, answer)
+
+
+def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> None:
+    referral = referral_of(session, case)
+    if referral is None:
+        _deliver(session, case, DeliveryKind.ANSWER, answer.text, answer_version=answer.version, now=now)
+        return
+    body = ReferralAnswered(
+        referral_number=referral.number,
+        tracking_number=referral.complaint_number,
+        case_number=case.case_number,
+        version=answer.version,
+        text=answer.text,
+        work_group=answer.work_group,
+        answered_at=now,
+    )
+    owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def _keep_question(session: Session, case: Case, answer: Answer) -> None:
+    question = session.scalar(sa.select(Question).where(Question.case_id == case.id))
+    if question is None:
+        question = Question(id=uuid7(), case_id=case.id, origin=case.origin, channel=case.channel)
+        session.add(question)
+    question.subject = case.subject
+    question.text = case.details
+    question.kind = case.kind
+    question.topic = answer.topic
+    question.work_group = answer.work_group
+    question.asked_at = case.received_at
+    question.answered_at = answer.answered_at
+    question.answer_version = answer.version
+    question.answer = answer.text
+    session.flush()
+    # Last, because changes of the index wait for each other.
+    index_document(
+        session,
+        question_search,
+        question.id,
+        Field(question.subject, SUBJECT_WEIGHT),
+        Field(question.text),
+        Field(question.answer, ANSWER_WEIGHT),
+    )
+
+
+def _note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:
+    session.add(CaseMessage(id=uuid7(), case_id=case.id, kind=kind, text=text, by=by, at=now))
+
+
+def _deliver(
+    session: Session, case: Case, kind: DeliveryKind, text: str, *, now: datetime, answer_version: int | None = None
+) -> None:
+    """What is to be told by the case's own channel. The website shows it; everything else somebody must send."""
+    if kind is DeliveryKind.ANSWER:
+        session.execute(
+            sa.update(Delivery)
+            .where(
+                Delivery.case_id == case.id,
+                Delivery.kind == DeliveryKind.ANSWER,
+                Delivery.state == DeliveryState.TO_SEND,
+            )
+            .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
+        )
+    session.add(
+        Delivery(
+            id=uuid7(),
+            case_id=case.id,
+            kind=kind,
+            answer_version=answer_version,
+            text=text,
+            channel=case.channel or "",
+            state=DeliveryState.SHOWN if case.channel == Channel.WEBSITE else DeliveryState.TO_SEND,
+            created_at=now,
+            version=1,
+        )
+    )
+
+
+def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by: str, now: datetime) -> Delivery:
+    """Record that somebody told the complainant.
+
+    Raises:
+        DeliveryNotFound: there is no such delivery.
+        NothingToSend: it was sent, shown or superseded already.
+    """
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None:
+        raise DeliveryNotFound
+    if delivery.state != DeliveryState.TO_SEND:
+        raise NothingToSend
+    delivery.state, delivery.sent_at, delivery.sent_by, delivery.note = DeliveryState.SENT, now, by, note
+    delivery.version += 1
+    return delivery

@@ -1,0 +1,331 @@
+"""What a work group does with its cases, over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import Field, model_validator
+
+from chumchon.answering import actions
+from chumchon.answering.queries import answers_of, delivery, find_deliveries, messages_of
+from chumchon.cases import AnswerView, CaseView, case_view, visible_case
+from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
+from chumchon.deadlines import Deadlines
+from chumchon.filters import CodesOf
+from chumchon.journey import Channel
+from chumchon.steps import (
+    AGENCY_CLIENT,
+    GROUP_HEAD,
+    GROUP_OFFICER,
+    OFFICERS,
+    REGISTRAR,
+    case_to_change,
+    sight_of,
+)
+from chumchon.tracking import case_id_for
+from chumchon.work_groups import WorkGroup
+from schemas.bodies import ReturnReason
+from servicekit.clock import Now
+from servicekit.fields import Body, Line, Text, View, refused
+from servicekit.identity import Actor, require
+from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.routes import Reading, Router, Transaction
+from servicekit.versions import IfMatch, IfMatchRequired
+from servicekit.words import Words
+
+router = Router(tags=["answering"])
+public_router = Router(tags=["public"], prefix="/public")
+
+Worker = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD))]
+Returner = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD, REGISTRAR))]
+Head = Annotated[Actor, Depends(require(GROUP_HEAD))]
+Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
+Officer = Annotated[Actor, Depends(require(*OFFICERS))]
+Clerk = Annotated[Actor, Depends(require(REGISTRAR, GROUP_OFFICER, GROUP_HEAD))]
+
+LongText = Annotated[str, Text(20_000)]
+COMPLAINANT = "complainant"
+
+
+class ReturnBody(Body):
+    """Why the case is handed back to the Centre."""
+
+    reason: ReturnReason
+    note: LongText | None = Field(None, examples=["เป็นเรื่องของกรมการพัฒนาชุมชน"])
+    suggested_owner: Annotated[str, Line(200)] | None = Field(None, examples=["กรมการพัฒนาชุมชน"])
+
+    @model_validator(mode="after")
+    def _other_is_explained(self) -> Self:
+        if self.reason is ReturnReason.OTHER and self.note is None:
+            raise refused("note_required", Words("เหตุผล other ต้องมี note", "The reason `other` needs a note."))
+        return self
+
+
+class TextBody(Body):
+    """A text."""
+
+    text: LongText = Field(examples=["สำนักงานกำลังตรวจสอบเอกสารการโอนเงินกับธนาคาร"])
+
+
+class QuestionBody(Body):
+    """What the complainant must still tell."""
+
+    question: LongText = Field(examples=["โปรดแจ้งเลขที่บัญชีของโครงการ"])
+
+
+class DraftBody(Body):
+    """The answer as far as it is written."""
+
+    text: LongText = Field(examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วัน"])
+
+
+class AnswerBody(Body):
+    """The answer's final words; without them, the draft as it is."""
+
+    text: LongText | None = Field(None, examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"])
+
+
+class SendingBody(Body):
+    """How the complainant was told."""
+
+    note: Annotated[str, Line(300)] | None = Field(None, examples=["ส่งทางไปรษณีย์ลงทะเบียน RB 1234 5678 9 TH"])
+
+
+class MessageView(View):
+    """What was told about a case on its way."""
+
+    kind: MessageKind
+    text: str
+    by: str
+    at: datetime
+
+
+class Messages(View):
+    """Oldest first."""
+
+    items: list[MessageView]
+
+
+class Answers(View):
+    """Every version of an answer, oldest first."""
+
+    items: list[AnswerView]
+
+
+class DeliveryView(View):
+    """Something to be told to a complainant by the case's own channel."""
+
+    id: UUID
+    case_id: UUID
+    case_number: str
+    work_group: WorkGroup | None
+    kind: DeliveryKind
+    answer_version: int | None
+    channel: Channel
+    state: DeliveryState
+    text: str
+    created_at: datetime
+    sent_at: datetime | None
+    sent_by: str | None
+    note: str | None
+
+
+class PublicReply(View):
+    """What was taken."""
+
+    case_number: str
+    received_at: datetime
+
+
+async def _deadlines(request: Request) -> Deadlines:
+    deadlines: Deadlines = request.app.state.deadlines
+    return deadlines
+
+
+async def _draft_required(request: Request) -> bool:
+    required: bool = request.app.state.draft_required
+    return required
+
+
+DeadlinesOfService = Annotated[Deadlines, Depends(_deadlines)]
+
+
+@router.post("/cases/{case_id}/acceptance", summary="Take the case on")
+def post_acceptance(case_id: UUID, session: Transaction, now: Now, actor: Worker, versions: IfMatch) -> CaseView:
+    """Where the Centre referred it, this is the second acknowledgement, with the case's number, group and deadline."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.accept(session, case, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/return", summary="Hand the case back to the Centre")
+def post_return(
+    *, case_id: UUID, why: ReturnBody, session: Transaction, now: Now, actor: Returner, versions: IfMatch
+) -> CaseView:
+    """Only what the Centre referred; `other` needs a note."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.return_case(
+        session,
+        case,
+        reason=why.reason,
+        note=why.note,
+        suggested_owner=why.suggested_owner,
+        by=actor.subject,
+        now=now,
+    )
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/progress", summary="Report how the case stands")
+def post_progress(
+    *, case_id: UUID, progress: TextBody, session: Transaction, now: Now, actor: Worker, versions: IfMatch
+) -> CaseView:
+    """Goes to the Centre, or to the complainant by the case's channel."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.report_progress(session, case, progress.text, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/questions", summary="Ask the complainant")
+def post_question(
+    *, case_id: UUID, asked: QuestionBody, session: Transaction, now: Now, actor: Worker, versions: IfMatch
+) -> CaseView:
+    """The case waits, and its clock stands still, until the complainant replies."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.ask(session, case, asked.question, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/replies", summary="Record what the complainant told")
+def post_reply(
+    *,
+    case_id: UUID,
+    told: TextBody,
+    session: Transaction,
+    now: Now,
+    actor: Clerk,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+) -> CaseView:
+    """By letter, fax, telephone or mail; a reply to a question lets the clock go on."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.reply(session, case, told.text, by=actor.subject, deadlines=deadlines, now=now)
+    return case_view(session, case_id)
+
+
+@public_router.post("/cases/{case_number}/messages", status_code=201, summary="Tell more about a case of one's own")
+def post_public_message(
+    *,
+    case_number: str,
+    told: TextBody,
+    session: Transaction,
+    now: Now,
+    deadlines: DeadlinesOfService,
+    tracking_secret: Annotated[str, Header(max_length=200)],
+) -> PublicReply:
+    """With the case's number and secret; a reply to a question of the Office's lets it go on."""
+    case = case_to_change(session, case_id_for(session, case_number, tracking_secret))
+    actions.reply(session, case, told.text, by=COMPLAINANT, deadlines=deadlines, now=now)
+    return PublicReply(case_number=case.case_number, received_at=now)
+
+
+@router.get("/cases/{case_id}/messages", summary="What was told about a case on its way")
+def get_messages(case_id: UUID, session: Reading, actor: Officer) -> Messages:
+    """Progress, questions, replies, amendments by the Centre, contests."""
+    visible_case(session, case_id, sight_of(actor))
+    return Messages(items=[MessageView.model_validate(row) for row in messages_of(session, case_id)])
+
+
+@router.put("/cases/{case_id}/draft", summary="Write the draft of the answer")
+def put_draft(
+    *, case_id: UUID, draft: DraftBody, session: Transaction, now: Now, actor: Worker, versions: IfMatchRequired
+) -> CaseView:
+    """Who writes it last is its author, and may not approve it."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.save_draft(session, case, draft.text, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/answers", status_code=201, summary="Approve the answer")
+def post_answer(
+    *,
+    case_id: UUID,
+    answer: AnswerBody,
+    session: Transaction,
+    now: Now,
+    actor: Head,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+    draft_required: Annotated[bool, Depends(_draft_required)],
+    response: Response,
+) -> CaseView:
+    """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.approve(
+        session,
+        case,
+        answer.text,
+        by=actor.subject,
+        draft_required=draft_required,
+        deadlines=deadlines,
+        now=now,
+    )
+    response.headers["Location"] = f"/v1/cases/{case_id}/answers"
+    return case_view(session, case_id)
+
+
+@router.get("/cases/{case_id}/answers", summary="Every version of the answer")
+def get_answers(case_id: UUID, session: Reading, actor: Reader) -> Answers:
+    """Oldest first; the last one is in force."""
+    visible_case(session, case_id, sight_of(actor))
+    return Answers(items=[AnswerView.model_validate(row) for row in answers_of(session, case_id)])
+
+
+@router.get("/deliveries", summary="What is to be told to complainants, oldest first")
+def list_deliveries(
+    *,
+    request: Request,
+    response: Response,
+    session: Reading,
+    actor: Officer,
+    state: CodesOf[DeliveryState] = None,
+    channel: CodesOf[Channel] = None,
+    kind: CodesOf[DeliveryKind] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[DeliveryView]:
+    """`state=to_send` is the list to work off; what came by the website is shown there at once."""
+    sight = sight_of(actor)
+    given = {
+        "state": state,
+        "channel": channel,
+        "kind": kind,
+        "seen_work_group": None if sight.everything else sight.work_group or "",
+    }
+    after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
+    rows = find_deliveries(
+        session,
+        {name: value for name, value in given.items() if value is not None},
+        after=(after[0], after[1]) if after else None,
+        limit=limit + 1,
+    )
+    return make_page(
+        rows,
+        limit=limit,
+        request=request,
+        response=response,
+        view=DeliveryView.model_validate,
+        position=lambda row: (row.created_at, row.id),
+    )
+
+
+@router.post("/deliveries/{delivery_id}/sending", summary="Record that the complainant was told")
+def post_sending(delivery_id: UUID, sent: SendingBody, session: Transaction, now: Now, actor: Clerk) -> DeliveryView:
+    """By letter, fax, telephone or mail."""
+    found = delivery(session, delivery_id)
+    sight = sight_of(actor)
+    if found is None or not sight.includes(work_group=found.work_group, client_id=None):
+        raise actions.DeliveryNotFound
+    actions.record_sending(session, delivery_id, note=sent.note, by=actor.subject, now=now)
+    return DeliveryView.model_validate(delivery(session, delivery_id))

@@ -1,0 +1,146 @@
+"""The Office put together: one application of all its stages."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import Depends, FastAPI
+
+from chumchon.answering import routes as answering
+from chumchon.code_lists import routes as code_lists
+from chumchon.exchange import handlers
+from chumchon.intake import public
+from chumchon.intake import routes as intake
+from chumchon.intake.indexing import indexing
+from chumchon.problems import PROBLEMS
+from chumchon.questions import routes as questions
+from chumchon.reports import routes as reports
+from chumchon.routing import routes as routing
+from chumchon.settings import PARTY, Settings
+from chumchon.steps import OPERATOR
+from exchange import (
+    Effects,
+    Exchange,
+    ExchangeMetrics,
+    OwnKeys,
+    Peer,
+    Relay,
+    StatusCollector,
+    announcing,
+    exchange_router,
+    keys_router,
+    listening,
+)
+from servicekit.database import make_engine
+from servicekit.identity import require
+from servicekit.migrating import head_of
+from servicekit.service import create_service
+from thaikit.text import warm_up
+
+VERSION = "0.1.0"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+TITLE = "สำนักงานเศรษฐกิจพอเพียงเพื่อยกระดับชุมชน · Office of Sufficiency Economy for Community Upgrade"
+DESCRIPTION = """\
+รับเรื่องจากห้าช่องทางของสำนักงานและที่ศูนย์ 1111 ส่งต่อ ส่งให้กลุ่มงานตามเนื้อหา ตอบ และเก็บคำถามคำตอบ
+
+Takes cases from the Office's five channels and those that the Centre refers, routes them by content to the work \
+groups, answers them, and keeps every question with its answer.
+"""
+TAGS = [
+    {"name": "cases", "description": "เรื่อง · Cases: recorded, listed, read, corrected."},
+    {"name": "public", "description": "ประชาชน · The website's form, and following a case, without a token."},
+    {"name": "routing", "description": "การคัดแยก · Which topic and so which work group, and why."},
+    {"name": "answering", "description": "การตอบ · Acceptance, return, questions, drafts, answers, deliveries."},
+    {"name": "questions", "description": "คลังคำถามคำตอบ · The store of questions and answers."},
+    {"name": "reports", "description": "รายงาน · Summaries."},
+    {"name": "code lists", "description": "รายการรหัส · Codes with their labels."},
+    {"name": "exchange", "description": "การแลกเปลี่ยนกับศูนย์ 1111 · Messages between the two services."},
+    {"name": "health", "description": "สถานะระบบ · Whether the service works."},
+]
+
+
+def make_exchange(settings: Settings) -> Exchange:
+    """The Office in the exchange, as its settings say."""
+    peers = [Peer(code, peer.url, peer.jwks, peer.types) for code, peer in settings.peers.items()]
+    return Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), peers)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The Office's application; its relay runs inside, unless the settings say otherwise."""
+    deadlines = settings.deadlines()
+    exchange = make_exchange(settings)
+    app = create_service(
+        settings=settings,
+        audience=PARTY,
+        title=TITLE,
+        description=DESCRIPTION,
+        version=VERSION,
+        routers=[
+            intake.router,
+            public.router,
+            routing.router,
+            answering.router,
+            answering.public_router,
+            questions.router,
+            reports.router,
+            code_lists.router,
+        ],
+        problems=PROBLEMS,
+        migrations_head=head_of(MIGRATIONS),
+        tags=TAGS,
+    )
+    app.state.deadlines = deadlines
+    app.state.draft_required = settings.draft_required
+    exchange.enrol(app.state.sessions)
+    metrics = ExchangeMetrics(app.state.metrics.registry)
+    app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
+    effects = Effects(handlers(deadlines), PROBLEMS)
+    app.include_router(
+        exchange_router(exchange, effects, operators=Depends(require(OPERATOR)), metrics=metrics), prefix="/v1"
+    )
+    app.include_router(keys_router(exchange))
+    app.state.alongside += [_warmed_up(), _indexing(app), _exchanging(settings, exchange, app, metrics)]
+    return app
+
+
+@asynccontextmanager
+async def _warmed_up() -> AsyncIterator[None]:
+    """Load the dictionary before the first request needs it."""
+    await anyio.to_thread.run_sync(warm_up)
+    yield
+
+
+@asynccontextmanager
+async def _indexing(app: FastAPI) -> AsyncIterator[None]:
+    """Make cases findable soon after they were recorded."""
+    with indexing(app.state.sessions):
+        yield
+
+
+@asynccontextmanager
+async def _exchanging(
+    settings: Settings, exchange: Exchange, app: FastAPI, metrics: ExchangeMetrics
+) -> AsyncIterator[None]:
+    """Send what is owed, or tell relays elsewhere that something is."""
+    engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} wake-ups")
+    wake_ups = listening if settings.relay_in_service else announcing
+    stop = threading.Event()
+    relay = None
+    if settings.relay_in_service:
+        relay = threading.Thread(
+            target=Relay(exchange, app.state.sessions, metrics).run, args=(stop,), name="relay", daemon=True
+        )
+        relay.start()
+        app.state.checks["relay"] = lambda: None if relay.is_alive() else "the relay has ended"
+    try:
+        with wake_ups(exchange.bell, engine):
+            yield
+    finally:
+        stop.set()
+        if relay is not None:
+            await anyio.to_thread.run_sync(relay.join)
+        exchange.peer_keys.close()
+        engine.dispose()

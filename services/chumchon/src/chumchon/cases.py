@@ -1,0 +1,240 @@
+"""How a case is shown: one query and one view, with which every stage answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from chumchon.journey import Channel, Origin, State
+from chumchon.records import Answer, Case, Complainant, Draft, Referral, RoutingRecord
+from chumchon.routing.rules import Method
+from chumchon.steps import CaseNotFound, Sight
+from chumchon.work_groups import Topic, WorkGroup
+from schemas.bodies import Kind
+from servicekit.database import Query
+from servicekit.fields import Versioned, View
+
+
+class PlaceView(View):
+    """Where it happened."""
+
+    province: str | None
+    district: str | None
+    subdistrict: str | None
+    community: str | None
+
+
+class ComplainantView(View):
+    """Who complains, as far as they said."""
+
+    title: str | None
+    first_name: str | None
+    last_name: str | None
+    national_id: str | None
+    phone: str | None
+    email: str | None
+    address: str | None
+
+
+class TermView(View):
+    """A term that spoke for the topic (positive weight) or against it (negative)."""
+
+    term: str
+    weight: float
+
+
+class ProposalView(View):
+    """A topic that may be right, with its share of the evidence, 0 to 1."""
+
+    topic: Topic
+    share: float
+
+
+class RoutingView(View):
+    """One decision on where a case goes, and why."""
+
+    topic: Topic | None
+    work_group: WorkGroup | None
+    method: Method
+    confidence: float = Field(description="That of the work group, 0 to 1.")
+    abstained: bool = Field(description="Whether it was left to people: the case waits in triage.")
+    terms: list[TermView]
+    proposals: list[ProposalView] = Field(description="The two likeliest topics.")
+    reason: str | None = Field(description="Why a person decided so.")
+    decided_by: str | None
+    decided_at: datetime
+    rules_version: int | None
+
+
+class ReferralView(View):
+    """What the Centre said of the case that it referred."""
+
+    id: UUID
+    number: str = Field(examples=["1111-2570-000123-8/1"])
+    from_: str = Field(alias="from", examples=["center1111"])
+    complaint_number: str = Field(examples=["1111-2570-000123-8"])
+    channel: str = Field(description="The Centre's channel.")
+    question: str
+
+
+class ReferralDetails(ReferralView):
+    """With the files and the path so far."""
+
+    attachments: list[dict[str, Any]]
+    path: list[dict[str, Any]] = Field(description="The complaint's earlier referrals, oldest first.")
+
+
+class AnswerView(View):
+    """One version of the answer."""
+
+    version: int
+    text: str
+    topic: Topic
+    work_group: WorkGroup
+    drafted_by: str
+    approved_by: str
+    answered_at: datetime
+
+
+class DraftView(View):
+    """The answer as far as it is written."""
+
+    text: str
+    written_by: str
+    written_at: datetime
+
+
+class CaseSummary(Versioned):
+    """A case in a list."""
+
+    id: UUID
+    case_number: str = Field(examples=["CC-2570-000045-6"])
+    origin: Origin
+    channel: Channel | None = Field(description="Null for a referral.")
+    kind: Kind
+    subject: str = Field(examples=["ขอทราบระเบียบการโอนเงินโครงการ"])
+    received_at: datetime
+    recorded_at: datetime
+    state: State
+    topic: Topic | None
+    work_group: WorkGroup | None
+    officer: str | None = Field(description="Who took it on.")
+    due_at: datetime
+    accepted_at: datetime | None
+    answered_at: datetime | None
+    routing: RoutingView | None
+    referral: ReferralView | None
+
+
+class CaseView(CaseSummary):
+    """A case in full."""
+
+    details: str
+    place: PlaceView
+    confidential: bool
+    complainant: ComplainantView | None
+    evidence: dict[str, Any] | None = Field(description="What only its channel has.")
+    referral: ReferralDetails | None
+    answer: AnswerView | None = Field(description="The newest version.")
+    draft: DraftView | None
+
+
+_PLACE = ("province", "district", "subdistrict", "community")
+_COMPLAINANT = ("title", "first_name", "last_name", "national_id", "phone", "email", "address")
+_ROUTING = (
+    "topic", "work_group", "method", "confidence", "abstained", "terms", "proposals", "reason", "decided_by",
+    "decided_at", "rules_version",
+)  # fmt: skip
+_REFERRAL = ("id", "number", "party", "complaint_number", "channel", "question")
+_REFERRAL_DETAILS = (*_REFERRAL, "attachments", "path")
+_ANSWER = ("version", "text", "topic", "work_group", "drafted_by", "approved_by", "answered_at")
+_DRAFT = ("text", "written_by", "written_at")
+_SUMMARY = (
+    "id", "case_number", "origin", "channel", "kind", "subject", "received_at", "recorded_at", "state", "topic",
+    "work_group", "officer", "due_at", "accepted_at", "answered_at", "version",
+)  # fmt: skip
+_FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id")
+
+
+def _of(record: Any, prefix: str, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:  # noqa: ANN401  # any record
+    return [getattr(record, name).label(f"{prefix}_{name}") for name in names]
+
+
+def _with_parts(columns: Sequence[Any], referral: Sequence[str]) -> sa.Select[Any]:
+    return (
+        sa.select(*columns, *_of(RoutingRecord, "routing", _ROUTING), *_of(Referral, "referral", referral))
+        .select_from(Case)
+        .outerjoin(RoutingRecord, RoutingRecord.id == Case.routing_id)
+        .outerjoin(Referral, Referral.case_id == Case.id)
+    )
+
+
+summaries = _with_parts([getattr(Case, name) for name in _SUMMARY], _REFERRAL)
+"""Selects what `summary_of` shows; a list adds its filter and order."""
+
+_one = Query(
+    _with_parts(
+        [
+            *(getattr(Case, name) for name in _FULL),
+            Complainant.case_id.label("complainant"),
+            *_of(Complainant, "complainant", _COMPLAINANT),
+            *_of(Answer, "answer", _ANSWER),
+            *_of(Draft, "draft", _DRAFT),
+        ],
+        _REFERRAL_DETAILS,
+    )
+    .outerjoin(Complainant, Complainant.case_id == Case.id)
+    .outerjoin(Answer, sa.and_(Answer.case_id == Case.id, Answer.version == Case.answer_version))
+    .outerjoin(Draft, Draft.case_id == Case.id)
+    .where(Case.id == sa.bindparam("id"))
+)
+
+
+def case_view(session: Session, case_id: UUID) -> CaseView:
+    """The case as it is now in the session's transaction."""
+    return _view(_one.first(session, id=case_id))
+
+
+def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
+    """The case, for somebody who may not see all.
+
+    Raises:
+        CaseNotFound: there is none, or not in `sight`.
+    """
+    row = _one.first(session, id=case_id)
+    if row is None or not sight.includes(work_group=row.work_group, client_id=row.client_id):
+        raise CaseNotFound
+    return _view(row)
+
+
+def summary_of(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`
+    """A case in a list."""
+    return CaseSummary.model_validate({**_taken(row, "", _SUMMARY), **_parts(row, _REFERRAL)})
+
+
+def _view(row: Any) -> CaseView:  # noqa: ANN401  # a row of `_one`
+    return CaseView.model_validate(
+        {
+            **_taken(row, "", _FULL),
+            **_parts(row, _REFERRAL_DETAILS),
+            "place": _taken(row, "", _PLACE),
+            "complainant": _taken(row, "complainant_", _COMPLAINANT) if row.complainant else None,
+            "answer": _taken(row, "answer_", _ANSWER) if row.answer_version else None,
+            "draft": _taken(row, "draft_", _DRAFT) if row.draft_written_by else None,
+        }
+    )
+
+
+def _parts(row: Any, referral: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  # a row of either query
+    referred = _taken(row, "referral_", referral) if row.referral_id else None
+    if referred:
+        referred["from"] = referred.pop("party")
+    return {"routing": _taken(row, "routing_", _ROUTING) if row.routing_method else None, "referral": referred}
+
+
+def _taken(row: Any, prefix: str, names: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  # a row of either query
+    return {name: getattr(row, prefix + name) for name in names}

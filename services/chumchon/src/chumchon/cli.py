@@ -1,0 +1,120 @@
+"""The Office's commands: `chumchon serve | relay | migrate | sample | openapi`."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy.exc
+import typer
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from chumchon.app import MIGRATIONS, create_app, make_exchange
+from chumchon.sample import load_sample
+from chumchon.settings import PARTY, PREFIX, Settings
+from exchange import ExchangeMetrics, Relay, generate_keys, listening, write_keys
+from servicekit.database import make_engine, make_sessions
+from servicekit.migrating import upgrade
+from servicekit.observing import configure_logging
+from servicekit.serving import run_until_told_to_stop
+from servicekit.serving import serve as serve_app
+
+cli = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The Office's service."
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """End with a plain word on what the operator has to do, instead of a traceback."""
+    try:
+        yield
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(step) for step in fault["loc"][:1]).upper()
+            print(f"{PREFIX}{name}: {fault['msg']}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except (OSError, ValueError) as error:
+        print(f"{PARTY}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except sqlalchemy.exc.OperationalError:
+        print(f"{PARTY}: the database does not answer; see {PREFIX}DATABASE_URL", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _settings() -> Settings:
+    return Settings()
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the API, with a relay inside unless RELAY_IN_SERVICE=false."""
+    with _explained():
+        settings = _settings()
+        app = create_app(settings)
+        serve_app(app, settings, name=PARTY)
+
+
+@cli.command()
+def relay() -> None:
+    """Send what the Office owes, beside services with RELAY_IN_SERVICE=false; any number may run."""
+    with _explained():
+        settings = _settings()
+        configure_logging(f"{PARTY}-relay", settings.log_level)
+        exchange = make_exchange(settings)
+        engine = make_engine(settings.database_url, pool_size=4, name=f"{PARTY} relay")
+        sessions = make_sessions(engine)
+        exchange.enrol(sessions)
+        with listening(exchange.bell, engine):
+            run_until_told_to_stop(Relay(exchange, sessions, ExchangeMetrics(CollectorRegistry())).run)
+        engine.dispose()
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    with _explained():
+        upgrade(MIGRATIONS, _settings().database_url)
+
+
+@cli.command()
+def sample() -> None:
+    """Load a small sample of cases, unless there are cases already."""
+    with _explained():
+        settings = _settings()
+        engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} sample")
+        with make_sessions(engine).begin() as session:
+            count = load_sample(session, settings.deadlines())
+        engine.dispose()
+        print(f"{count} cases loaded" if count else "there are cases already; nothing loaded")
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    with _explained():
+        print(openapi_document())
+
+
+def openapi_document() -> str:
+    """The OpenAPI document as it is committed: it depends on no setting and no database."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "keys.json"
+        write_keys(keys, generate_keys())
+        app = create_app(
+            Settings(
+                database_url="postgresql://nobody@127.0.0.1:1/none",
+                issuer="urn:none",
+                issuer_jwks=str(keys),
+                exchange_keys_file=keys,
+            )
+        )
+    return json.dumps(app.openapi(), ensure_ascii=False, indent=2) + "\n"

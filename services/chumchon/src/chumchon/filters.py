@@ -1,0 +1,60 @@
+"""Filters of lists: a comma is OR, keys are AND, and each combination of them is compiled once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import Query
+from pydantic import BeforeValidator
+from sqlalchemy.dialects.postgresql import ARRAY
+
+Code = TypeVar("Code")
+
+
+def _split(sent: object) -> object:
+    if not isinstance(sent, list):
+        return sent
+    return [part.strip() for value in sent if isinstance(value, str) for part in value.split(",")]
+
+
+CodesOf = Annotated[
+    list[Code] | None, BeforeValidator(_split), Query(description="Codes, separated by commas: any of them.")
+]
+"""A filter by codes; one that the code list does not hold is refused."""
+
+
+IdsOf = Annotated[list[UUID] | None, BeforeValidator(_split), Query(description="Ids, separated by commas.")]
+"""A filter by ids."""
+
+
+def any_of(column: Any, name: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # any mapped column
+    """Whether the column has one of the values of the list parameter `name`."""
+    clause: sa.ColumnElement[bool] = column == sa.any_(sa.bindparam(name, type_=ARRAY(column.type)))
+    return clause
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of a list, ties broken by the id."""
+
+    column: Any
+    id: Any
+    descending: bool
+
+    @classmethod
+    def named(cls, name: str, columns: Mapping[str, Any], tie_breaker: Any) -> "Order":  # noqa: ANN401  # mapped columns
+        """The order that `sort=received_at` or `sort=-received_at` asks for."""
+        return cls(columns[name.removeprefix("-")], tie_breaker, name.startswith("-"))
+
+    def apply(self, statement: sa.Select[Any], *, after: bool) -> sa.Select[Any]:
+        """Order the statement; with `after`, only what follows the parameters `after_value` and `after_id`."""
+        place = sa.tuple_(self.column, self.id)
+        if after:
+            position = sa.tuple_(
+                sa.bindparam("after_value", type_=self.column.type), sa.bindparam("after_id", type_=sa.Uuid)
+            )
+            statement = statement.where(place < position if self.descending else place > position)
+        columns = (self.column, self.id)
+        return statement.order_by(*(column.desc() if self.descending else column.asc() for column in columns))

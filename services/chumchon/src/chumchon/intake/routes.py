@@ -1,0 +1,213 @@
+"""Recording cases from the Office's own channels, reading them, correcting them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Body as RequestBody
+from fastapi import Depends, Request, Response
+from fastapi import Query as QueryParameter
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+
+from chumchon.cases import CaseSummary, CaseView, case_view, summary_of, visible_case
+from chumchon.deadlines import Deadlines
+from chumchon.filters import CodesOf, IdsOf
+from chumchon.intake.actions import RecordIsTheCentres, correct_case, received_at_of, register_case
+from chumchon.intake.bodies import CorrectedCase, NewCase
+from chumchon.intake.queries import Sort, Wanted, count_cases, find_cases, history_of, search_cases
+from chumchon.journey import Channel, Origin, State
+from chumchon.steps import AGENCY_CLIENT, OFFICERS, REGISTRAR, case_to_change, sight_of
+from chumchon.work_groups import Topic, WorkGroup
+from schemas.bodies import Kind
+from servicekit.clock import Now
+from servicekit.fields import Line, Timestamp, View
+from servicekit.identity import Actor, require
+from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.routes import Reading, Router, Transaction
+from servicekit.versions import IfMatchRequired
+
+router = Router(tags=["cases"])
+
+Recorder = Annotated[Actor, Depends(require(REGISTRAR, AGENCY_CLIENT))]
+Registrar = Annotated[Actor, Depends(require(REGISTRAR))]
+Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
+
+
+class RecordedCase(CaseView):
+    """A case just recorded, with the secret by which its complainant may follow it on the website."""
+
+    tracking_secret: str = Field(description="Shown this once: give it to the complainant with the case number.")
+
+
+class HistoryView(View):
+    """One change of a case."""
+
+    at: datetime
+    by: str
+    action: str
+    from_state: State | None
+    to_state: State
+    note: str | None
+
+
+class History(View):
+    """All changes of a case, oldest first."""
+
+    items: list[HistoryView]
+
+
+async def _wanted(
+    *,
+    referral: IdsOf = None,
+    case_number: Annotated[str | None, Line(50)] = None,
+    state: CodesOf[State] = None,
+    work_group: CodesOf[WorkGroup] = None,
+    topic: CodesOf[Topic] = None,
+    channel: CodesOf[Channel] = None,
+    origin: CodesOf[Origin] = None,
+    kind: CodesOf[Kind] = None,
+    officer: Annotated[str | None, Line(200)] = None,
+    received_from: Annotated[
+        Timestamp | None, QueryParameter(alias="from", description="Received then or later.")
+    ] = None,
+    received_to: Annotated[Timestamp | None, QueryParameter(alias="to", description="Received before.")] = None,
+    due_from: Annotated[Timestamp | None, QueryParameter(description="Due then or later.")] = None,
+    due_to: Annotated[Timestamp | None, QueryParameter(description="Due before.")] = None,
+    sort: Sort = "-received_at",
+) -> Wanted:
+    given = {
+        "referral": referral,
+        "case_number": case_number,
+        "state": state,
+        "work_group": work_group,
+        "topic": topic,
+        "channel": channel,
+        "origin": origin,
+        "kind": kind,
+        "officer": officer,
+        "from": received_from,
+        "to": received_to,
+        "due_from": due_from,
+        "due_to": due_to,
+    }
+    return Wanted({name: value for name, value in given.items() if value is not None}, sort)
+
+
+async def deadlines_of(request: Request) -> Deadlines:
+    """The deadlines that this service was configured with."""
+    deadlines: Deadlines = request.app.state.deadlines
+    return deadlines
+
+
+@router.post("/cases", status_code=201, summary="Record a case from one of the Office's channels")
+def post_case(
+    *,
+    new: NewCase,
+    session: Transaction,
+    now: Now,
+    actor: Recorder,
+    deadlines: Annotated[Deadlines, Depends(deadlines_of)],
+    response: Response,
+) -> RecordedCase:
+    """Routed at once by what it says; where that is not clear, it waits in triage as `new`."""
+    due_at = deadlines.due_at(received_at_of(new, now))
+    opened = register_case(session, new, by=actor.subject, client_id=actor.client_id, due_at=due_at, now=now)
+    response.headers["Location"] = f"/v1/cases/{opened.id}"
+    return RecordedCase.model_construct(**dict(case_view(session, opened.id)), tracking_secret=opened.secret)
+
+
+@router.get("/cases", summary="List cases, or search them by `q`")
+def list_cases(
+    *,
+    request: Request,
+    response: Response,
+    session: Reading,
+    actor: Reader,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    q: Annotated[str | None, Line(300), QueryParameter(description="Full-text search: best first, one page.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    count: Count = False,
+) -> Page[CaseSummary]:
+    """A group's officer sees the group's, an agency's system what it filed."""
+    seen = wanted.within(sight_of(actor))
+    if seen is None:
+        return Page(items=[], next=None, total=0 if count else None)
+    if q is not None:
+        return Page(items=[summary_of(row) for row in search_cases(session, seen, q, limit=limit)], next=None)
+    after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
+    rows = find_cases(session, seen, after=(after[0], after[1]) if after else None, limit=limit + 1)
+    column = seen.sort.removeprefix("-")
+    return make_page(
+        rows,
+        limit=limit,
+        request=request,
+        response=response,
+        view=summary_of,
+        position=lambda row: (getattr(row, column), row.id),
+        total=count_cases(session, seen) if count else None,
+    )
+
+
+@router.get("/cases/{case_id}", summary="Read a case")
+def get_case(case_id: UUID, session: Reading, actor: Reader) -> CaseView:
+    """Another group's case is 404."""
+    return visible_case(session, case_id, sight_of(actor))
+
+
+@router.get("/cases/{case_id}/history", summary="All changes of a case, oldest first")
+def get_case_history(case_id: UUID, session: Reading, actor: Reader) -> History:
+    """Who changed it, when, from which state to which, and why."""
+    visible_case(session, case_id, sight_of(actor))
+    return History(items=[HistoryView.model_validate(row) for row in history_of(session, case_id)])
+
+
+@router.patch("/cases/{case_id}", summary="Correct what was recorded")
+def patch_case(
+    *,
+    case_id: UUID,
+    changes: Annotated[
+        dict[str, Any],
+        RequestBody(
+            media_type="application/merge-patch+json",
+            description="A JSON Merge Patch of kind, subject, details, complainant, confidential, place, evidence.",
+            examples=[{"subject": "ขอทราบกำหนดการโอนเงินโครงการ", "place": {"district": None}}],
+        ),
+    ],
+    session: Transaction,
+    now: Now,
+    actor: Registrar,
+    versions: IfMatchRequired,
+) -> CaseView:
+    """For cases of the Office's own channels; the Centre corrects what it referred."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    correct_case(session, case, _corrected(case_view(session, case_id), changes), by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+def _corrected(present: CaseView, changes: Mapping[str, Any]) -> CorrectedCase:
+    if present.origin is Origin.REFERRAL:
+        raise RecordIsTheCentres
+    record = present.model_dump(
+        mode="json", include={"kind", "subject", "details", "complainant", "confidential", "place", "evidence"}
+    )
+    try:
+        return CorrectedCase.model_validate(_merge(record, changes), context={"channel": present.channel})
+    except ValidationError as error:
+        raise RequestValidationError([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
+
+
+def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Merge Patch (RFC 7396)."""
+    merged = dict(target)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            present = merged.get(name)
+            merged[name] = _merge(present if isinstance(present, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged

@@ -1,0 +1,116 @@
+"""Which problem each error of the Office is, with its status and what to do about it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import exchange
+from chumchon.answering.actions import (
+    DeliveryNotFound,
+    DraftRequired,
+    NothingToSend,
+    NotReferred,
+    OwnDraftRefused,
+)
+from chumchon.code_lists.routes import CodeListNotFound
+from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
+from chumchon.questions.routes import QuestionNotFound
+from chumchon.steps import CaseNotFound, MoveRefused
+from servicekit.problems import DomainError, Problem
+from servicekit.words import Words
+
+PROBLEMS: Mapping[type[DomainError], Problem] = {
+    **exchange.PROBLEMS,
+    CaseNotFound: Problem(
+        "case-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบเรื่อง", "No such case"),
+        Words(
+            "ไม่มีเรื่องนี้ หรือไม่ใช่เรื่องที่ท่านดูได้ โปรดตรวจสอบเลขที่เรื่องและรหัสติดตาม",
+            "There is none, or not one that you may see: compare its id, or its number and secret.",
+        ),
+    ),
+    MoveRefused: Problem(
+        "move-not-allowed",
+        HTTPStatus.CONFLICT,
+        Words("สถานะของเรื่องไม่อนุญาต", "The case's state does not allow this"),
+        Words(
+            "เรื่องอยู่ในสถานะ {state} จึงทำ {move} ไม่ได้ ที่ทำได้คือ: {possible}",
+            "The case is {state}, so it cannot {move}. Possible now: {possible}",
+        ),
+    ),
+    MailAlreadyRecorded: Problem(
+        "mail-already-recorded",
+        HTTPStatus.CONFLICT,
+        Words("อีเมลฉบับนี้บันทึกแล้ว", "This mail is recorded already"),
+        Words(
+            "มีเรื่องจากอีเมลที่มี Message-ID นี้แล้ว โปรดค้นหาเรื่องเดิม",
+            "There is a case of the mail with this Message-ID: look for that one.",
+        ),
+    ),
+    RecordIsTheCentres: Problem(
+        "record-is-the-centres",
+        HTTPStatus.CONFLICT,
+        Words("ข้อมูลของเรื่องนี้เป็นของศูนย์ 1111", "The Centre keeps this case's record"),
+        Words(
+            "เรื่องที่ศูนย์ส่งต่อมาให้ศูนย์เป็นผู้แก้ไข แล้วศูนย์จะแจ้งมาเอง",
+            "What the Centre referred is corrected there; it then tells us.",
+        ),
+    ),
+    ReferralAlreadyOpened: Problem(
+        "referral-already-opened",
+        HTTPStatus.CONFLICT,
+        Words("การส่งต่อนี้เปิดเรื่องแล้ว", "This referral is a case already"),
+        Words("การส่งต่อหนึ่งครั้งเปิดได้หนึ่งเรื่อง", "One referral opens one case."),
+    ),
+    NotReferred: Problem(
+        "not-referred",
+        HTTPStatus.CONFLICT,
+        Words("เรื่องนี้ไม่ได้มาจากศูนย์ 1111", "The Centre did not refer this case"),
+        Words(
+            "ส่งคืนได้เฉพาะเรื่องที่ศูนย์ส่งต่อมา เรื่องจากช่องทางของสำนักงานให้ตอบผู้ร้องหรือเปลี่ยนกลุ่มงาน",
+            "Only a referred case can be returned. Answer this one, or send it to another group.",
+        ),
+    ),
+    OwnDraftRefused: Problem(
+        "own-draft",
+        HTTPStatus.CONFLICT,
+        Words("อนุมัติร่างของตนเองไม่ได้", "Nobody approves their own draft"),
+        Words(
+            "ผู้อนุมัติต้องไม่ใช่ผู้ร่าง โปรดให้ผู้อื่นร่างหรืออนุมัติ",
+            "Who approves must not be who drafted: let somebody else do one of the two.",
+        ),
+    ),
+    DraftRequired: Problem(
+        "draft-required",
+        HTTPStatus.CONFLICT,
+        Words("ยังไม่มีร่างคำตอบ", "There is no draft to approve"),
+        Words("โปรดให้เจ้าหน้าที่บันทึกร่างคำตอบก่อน", "Let an officer of the group write the draft first."),
+    ),
+    DeliveryNotFound: Problem(
+        "delivery-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบรายการส่ง", "No such delivery"),
+        Words("โปรดดูรายการล่าสุดที่ /v1/deliveries", "Look at the present list at /v1/deliveries."),
+    ),
+    NothingToSend: Problem(
+        "nothing-to-send",
+        HTTPStatus.CONFLICT,
+        Words("รายการนี้ไม่ต้องส่งแล้ว", "There is nothing to send any more"),
+        Words(
+            "รายการนี้ส่งแล้ว แสดงบนเว็บไซต์แล้ว หรือมีฉบับใหม่แทน",
+            "It was sent, is shown online, or a newer answer took its place.",
+        ),
+    ),
+    QuestionNotFound: Problem(
+        "question-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบคำถาม", "No such question"),
+        Words("โปรดค้นหาใหม่ที่ /v1/questions", "Search again at /v1/questions."),
+    ),
+    CodeListNotFound: Problem(
+        "code-list-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบรายการรหัส", "No such code list"),
+        Words("โปรดดูรายการทั้งหมดที่ /v1/code-lists", "All of them are at /v1/code-lists."),
+    ),
+}

@@ -1,0 +1,234 @@
+"""The Office's tables. CHECKs, indexes, triggers and sequences stand in the migrations."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from thaikit.search import search_index
+
+
+class Record(DeclarativeBase):
+    """A row of one of the Office's tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: sa.Text,
+        datetime: sa.DateTime(timezone=True),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[Any]: JSONB,
+    }
+
+
+class Case(Record):
+    """A case, whether it came by a channel of the Office's own or by referral."""
+
+    __tablename__ = "cases"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_number: Mapped[str] = mapped_column(unique=True)
+    origin: Mapped[str]
+    channel: Mapped[str | None]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    details: Mapped[str]
+    province: Mapped[str | None]
+    district: Mapped[str | None]
+    subdistrict: Mapped[str | None]
+    community: Mapped[str | None]
+    confidential: Mapped[bool]
+    evidence: Mapped[dict[str, Any] | None]
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+    client_id: Mapped[str | None]
+    """The agency whose system filed it, and which may follow it."""
+    secret_hash: Mapped[bytes | None]
+    """SHA-256 of the secret with which the complainant follows the case."""
+    state: Mapped[str]
+    topic: Mapped[str | None]
+    work_group: Mapped[str | None]
+    routing_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("routings.id", use_alter=True))
+    """The decision in force."""
+    officer: Mapped[str | None]
+    """Who took it on."""
+    due_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    """When the first answer was given; a correction does not change it, a contest clears it."""
+    stopped_at: Mapped[datetime | None]
+    """Since when the clock stands still, because the complainant was asked."""
+    answer_version: Mapped[int]
+    """The version of the newest answer; 0 before the first."""
+    search_stale: Mapped[bool]
+    """Whether the search does not yet know the present subject and details."""
+    version: Mapped[int] = mapped_column()
+
+
+class Complainant(Record):
+    """Who complains: apart from the case, so that it can be erased while the case stays."""
+
+    __tablename__ = "complainants"
+
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), primary_key=True)
+    title: Mapped[str | None]
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    national_id: Mapped[str | None]
+    phone: Mapped[str | None]
+    email: Mapped[str | None]
+    address: Mapped[str | None]
+
+
+class Referral(Record):
+    """What the Centre said of a case that it referred."""
+
+    __tablename__ = "referrals"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Made by the Centre; the subject of all messages about it."""
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), unique=True)
+    number: Mapped[str]
+    party: Mapped[str]
+    complaint_number: Mapped[str]
+    channel: Mapped[str]
+    """The Centre's channel, by which the complaint came to it."""
+    question: Mapped[str]
+    attachments: Mapped[list[Any]]
+    path: Mapped[list[Any]]
+    """The complaint's earlier referrals, oldest first."""
+
+
+class HistoryEntry(Record):
+    """One change of a case. Never changed or deleted: a trigger refuses it."""
+
+    __tablename__ = "case_history"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    at: Mapped[datetime]
+    by: Mapped[str]
+    action: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    note: Mapped[str | None]
+
+
+class RoutingRecord(Record):
+    """One decision on where a case goes. The one in force is the case's `routing_id`."""
+
+    __tablename__ = "routings"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    decided_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    """The person; null where rules or a model decided."""
+    method: Mapped[str]
+    topic: Mapped[str | None]
+    work_group: Mapped[str | None]
+    confidence: Mapped[float] = mapped_column(sa.Double)
+    abstained: Mapped[bool]
+    terms: Mapped[list[Any]]
+    proposals: Mapped[list[Any]]
+    reason: Mapped[str | None]
+    rules_version: Mapped[int | None]
+
+
+class RoutingRules(Record):
+    """One version of the routing rules; the newest is in force."""
+
+    __tablename__ = "routing_rules"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(unique=True)
+    rules: Mapped[dict[str, Any]]
+    saved_at: Mapped[datetime]
+    saved_by: Mapped[str]
+    note: Mapped[str | None]
+
+
+class CaseMessage(Record):
+    """What was told about a case on its way: progress, questions and replies, amendments, contests."""
+
+    __tablename__ = "case_messages"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    kind: Mapped[str]
+    text: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Draft(Record):
+    """The answer as far as it is written; it becomes an answer when the group's head approves it."""
+
+    __tablename__ = "drafts"
+
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), primary_key=True)
+    text: Mapped[str]
+    written_by: Mapped[str]
+    written_at: Mapped[datetime]
+
+
+class Answer(Record):
+    """One version of a case's answer. A later version supersedes it; none is ever changed."""
+
+    __tablename__ = "answers"
+
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    topic: Mapped[str]
+    work_group: Mapped[str]
+    drafted_by: Mapped[str]
+    approved_by: Mapped[str]
+    answered_at: Mapped[datetime]
+
+
+class Delivery(Record):
+    """Something to be told to a complainant of the Office's own, by the case's channel."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    kind: Mapped[str]
+    answer_version: Mapped[int | None]
+    text: Mapped[str]
+    channel: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    sent_by: Mapped[str | None]
+    note: Mapped[str | None]
+    version: Mapped[int] = mapped_column()
+
+
+class Question(Record):
+    """A question that was answered. Its answers are the case's; who asked is not here."""
+
+    __tablename__ = "questions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), unique=True)
+    subject: Mapped[str]
+    text: Mapped[str]
+    kind: Mapped[str]
+    topic: Mapped[str]
+    work_group: Mapped[str]
+    origin: Mapped[str]
+    channel: Mapped[str | None]
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime]
+    """When its newest answer was given."""
+    answer_version: Mapped[int]
+    answer: Mapped[str]
+    """The newest answer, so that a list needs no second look."""
+
+
+question_search = search_index(Record.metadata, "questions")
+case_search = search_index(Record.metadata, "cases")

@@ -1,0 +1,247 @@
+"""Train the routing model on what people decided, beginning from the terms that they wrote.
+
+Deterministic: the same examples and terms give the same model. scikit-learn is loaded by whoever imports this module,
+which is the training command and not the service.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # scipy ships no annotations
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # the same
+from sklearn.model_selection import KFold
+from sklearn.svm import LinearSVC
+
+from chumchon.routing.model import COMMON_SHARE, Floats, TrainedModel, features_of, softmax, tf_idf
+
+Labels = npt.NDArray[np.str_]
+Doubles = npt.NDArray[np.float64]
+
+PRECISION: Final = 0.95
+NEVER_ALONE: Final = 2.0
+FOLDS: Final = 5
+PENALTY: Final = 0.5
+# From so many examples on, n-grams seen only once are left out: they are most of the model's size.
+MANY: Final = 1_000
+# How fast the terms' say fades as examples come: a quarter of it is left at this number.
+TERMS_FADE_AT: Final = 1_000
+# A term is a short text that someone chose with care; it counts as so many examples for each unit of its weight.
+TERM_SAY: Final = 0.5
+# Of a model without examples nothing can be calibrated; this one is mildly sure of itself.
+COLD_TEMPERATURE: Final = 0.35
+# With fewer examples nothing is held back, and with fewer decisions no precision is believed.
+FEW: Final = 30
+_BINS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text that a person has put under a label."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How a model did on examples that it had not seen: shares from 0 to 1.
+
+    `coverage` is the share of texts that it may decide alone, so that `PRECISION` of those are right.
+    """
+
+    examples: int
+    accuracy: float
+    macro_f1: float
+    calibration_error: float
+    coverage: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class _Material:
+    """All texts as one matrix: the terms first, then the examples."""
+
+    numbers: npt.NDArray[np.uint32]
+    idf: Floats
+    texts: csr_matrix
+    labels: Labels
+    say: Doubles
+    terms: int
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    classes: tuple[str, ...]
+    weights: Floats
+    intercepts: Floats
+
+    def scores(self, texts: csr_matrix) -> Doubles:
+        return np.asarray(texts @ self.weights.T + self.intercepts, dtype=np.float64)
+
+
+def train(
+    examples: Sequence[Example],
+    terms: Mapping[str, Mapping[str, float]],
+    *,
+    group_of: Callable[[str], str] = str,
+) -> tuple[TrainedModel, Figures]:
+    """A model that has learned from examples and terms, and its figures on examples held back in turn.
+
+    Equal texts count once. `group_of` maps a label to what must be right for a decision to be right. Raises ValueError
+    unless there are terms or examples of at least two labels.
+    """
+    material = _material(list({example.text: example for example in examples}.values()), terms)
+    everything = np.arange(len(material.labels))
+    fitted = _fit(material, everything)
+    if len(everything) - material.terms < FEW:
+        temperature, figures = COLD_TEMPERATURE, Figures(0, 0.0, 0.0, 0.0, 0.0, NEVER_ALONE)
+    else:
+        scores, truth = _held_back(material, fitted.classes)
+        temperature = _temperature(scores, truth, fitted.classes)
+        figures = judge(fitted.classes, softmax(scores / temperature), truth, group_of)
+    model = TrainedModel(
+        labels=fitted.classes,
+        numbers=material.numbers,
+        idf=material.idf,
+        weights=fitted.weights,
+        intercepts=fitted.intercepts,
+        common_idf=float(_idf(np.array(COMMON_SHARE * len(everything)), len(everything))),
+        temperature=temperature,
+        threshold=figures.threshold,
+    )
+    return model, figures
+
+
+def judge(
+    labels: Sequence[str], probabilities: Doubles, truth: Labels, group_of: Callable[[str], str] = str
+) -> Figures:
+    """The figures of probabilities (a row a text, a column a label) against what is true."""
+    guess = np.array(labels)[probabilities.argmax(axis=1)]
+    threshold, coverage = _coverage(labels, probabilities, truth, group_of)
+    return Figures(
+        examples=len(truth),
+        accuracy=float((guess == truth).mean()),
+        macro_f1=_macro_f1(guess, truth),
+        calibration_error=_calibration_error(probabilities.max(axis=1), guess == truth),
+        coverage=coverage,
+        threshold=threshold,
+    )
+
+
+def _material(examples: Sequence[Example], terms: Mapping[str, Mapping[str, float]]) -> _Material:
+    written = [(term, label, weight) for label, by in terms.items() for term, weight in by.items() if weight > 0]
+    texts = [term for term, _, _ in written] + [example.text for example in examples]
+    labels = np.array([label for _, label, _ in written] + [example.label for example in examples])
+    if len(np.unique(labels)) < 2:  # noqa: PLR2004  # nothing could be told apart
+        raise ValueError("a model needs terms or examples of at least two labels")
+    fading = (TERMS_FADE_AT / (TERMS_FADE_AT + len(examples))) ** 2
+    say = np.array([weight * TERM_SAY * fading for _, _, weight in written] + [1.0] * len(examples))
+    kinds = [_counted(text) for text in texts]
+    numbers, seen_in = np.unique(
+        np.concatenate([numbers for parts in kinds for numbers, _ in parts]), return_counts=True
+    )
+    if len(examples) >= MANY:
+        numbers, seen_in = numbers[seen_in > 1], seen_in[seen_in > 1]
+    idf = _idf(seen_in, len(texts)).astype(np.float32)
+    return _Material(numbers, idf, _matrix(kinds, numbers, idf), labels, say, len(written))
+
+
+def _counted(text: str) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]:
+    features = features_of(text)
+    return [
+        np.unique(np.fromiter(numbers, np.uint32, len(numbers)), return_counts=True)
+        for numbers in (features.words, features.runs)
+    ]
+
+
+def _idf(seen_in: npt.NDArray[np.generic], texts: int) -> Doubles:
+    return np.asarray(np.log((1 + texts) / (1 + seen_in)) + 1)  # type: ignore[operator]  # counts, whole or not
+
+
+def _matrix(
+    kinds: Sequence[Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]],
+    numbers: npt.NDArray[np.uint32],
+    idf: Floats,
+) -> csr_matrix:
+    columns, values, ends = [], [], [0]
+    for parts in kinds:
+        for wanted, counts in parts:
+            at = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+            known = numbers[at] == wanted
+            columns.append(at[known])
+            values.append(tf_idf(counts[known].astype(np.float32), idf[at[known]]))
+        ends.append(ends[-1] + sum(map(len, columns[-len(parts) :])))
+    return csr_matrix((np.concatenate(values), np.concatenate(columns), ends), shape=(len(kinds), len(numbers)))
+
+
+def _fit(material: _Material, rows: npt.NDArray[np.intp]) -> _Fitted:
+    labels, say = material.labels[rows], material.say[rows]
+    classes, members = np.unique(labels, return_inverse=True)
+    # Halfway between each label having the same say in all and each example: rare labels are heard, and confidence
+    # stays true to how often they come.
+    balanced = say * np.sqrt(say.sum() / (len(classes) * np.bincount(members, weights=say)))[members]
+    machine = LinearSVC(C=PENALTY, random_state=0).fit(material.texts[rows], labels, sample_weight=balanced)
+    weights, intercepts = machine.coef_, machine.intercept_
+    if len(classes) == 2:  # noqa: PLR2004  # scikit-learn keeps one row for two labels
+        weights, intercepts = np.vstack([-weights, weights]), np.hstack([-intercepts, intercepts])
+    # As they are stored, so that a model judges alike before and after.
+    return _Fitted(
+        tuple(map(str, classes)), weights.astype(np.float16).astype(np.float32), intercepts.astype(np.float32)
+    )
+
+
+def _held_back(material: _Material, classes: tuple[str, ...]) -> tuple[Doubles, Labels]:
+    """For each example the scores of a model that had not seen it, with the terms and the other examples."""
+    examples = np.arange(material.terms, len(material.labels))
+    scores = np.zeros((len(examples), len(classes)))
+    for seen, unseen in KFold(FOLDS, shuffle=True, random_state=0).split(examples):
+        fitted = _fit(material, np.concatenate([np.arange(material.terms), examples[seen]]))
+        told = fitted.scores(material.texts[examples[unseen]])
+        # A label that only unseen examples have cannot be guessed.
+        scores[unseen] = told.min(axis=1, keepdims=True)
+        scores[np.ix_(unseen, [classes.index(label) for label in fitted.classes])] = told
+    return scores, material.labels[examples]
+
+
+def _temperature(scores: Doubles, truth: Labels, classes: Sequence[str]) -> float:
+    """By what the scores must be divided for their softmax to be as sure as it is right."""
+    right = np.array([classes.index(label) for label in truth])
+
+    def surprise(log_temperature: float) -> float:
+        told = softmax(scores / np.exp(log_temperature))[np.arange(len(right)), right]
+        return float(-np.log(np.maximum(told, 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-4.0, 2.0), method="bounded").x))
+
+
+def _macro_f1(guess: Labels, truth: Labels) -> float:
+    def f1(label: str) -> float:
+        hits = int(((guess == label) & (truth == label)).sum())
+        return 2 * hits / int((guess == label).sum() + (truth == label).sum())
+
+    return float(np.mean([f1(label) for label in np.unique(truth)]))
+
+
+def _calibration_error(confidence: Doubles, right: npt.NDArray[np.bool_]) -> float:
+    """Expected calibration error over ten bins of equal width."""
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return float(sum(abs(right[bins == at].sum() - confidence[bins == at].sum()) for at in range(_BINS)) / len(right))
+
+
+def _coverage(
+    labels: Sequence[str], probabilities: Doubles, truth: Labels, group_of: Callable[[str], str]
+) -> tuple[float, float]:
+    """The lowest confidence from which decisions are precise enough, and the share of texts that have it."""
+    groups = sorted({group_of(label) for label in labels})
+    of_group = np.array([[group_of(label) == group for group in groups] for label in labels], dtype=float)
+    by_group = probabilities @ of_group
+    confidence = by_group.max(axis=1)
+    right = np.array(groups)[by_group.argmax(axis=1)] == np.array([group_of(label) for label in truth])
+    order = np.argsort(-confidence, kind="stable")
+    precise = np.flatnonzero(right[order].cumsum() >= PRECISION * np.arange(1, len(order) + 1)) + 1
+    if not len(precise) or precise[-1] < FEW:
+        return NEVER_ALONE, 0.0
+    return float(confidence[order[precise[-1] - 1]]), float(precise[-1] / len(order))

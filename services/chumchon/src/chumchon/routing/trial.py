@@ -1,0 +1,63 @@
+"""A trial of changed rules: where past cases would go, and whether people would agree. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chumchon.routing.rules import Method, Rules, route
+from chumchon.work_groups import Topic, WorkGroup
+
+CaseId = TypeVar("CaseId")
+
+
+@dataclass(frozen=True, slots=True)
+class PastCase(Generic[CaseId]):
+    """A case as it was opened, and where it is now."""
+
+    id: CaseId
+    text: str
+    work_group: WorkGroup | None
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[CaseId]):
+    """A case that the changed rules would send elsewhere than the present ones."""
+
+    id: CaseId
+    before: Topic | None
+    after: Topic | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial(Generic[CaseId]):
+    """What changed rules would change.
+
+    `decided_by_people` counts the cases whose group a person decided; `right_before` and `right_after` how many of
+    them the present and the changed rules send to that group.
+    """
+
+    cases: int
+    decided_by_people: int
+    right_before: int
+    right_after: int
+    abstained_before: int
+    abstained_after: int
+    changes: Sequence[Change[CaseId]]
+
+
+def try_rules(cases: Iterable[PastCase[CaseId]], present: Rules, changed: Rules) -> Trial[CaseId]:
+    """Route past cases by the present rules and by changed ones, and compare."""
+    tried = [(case, route(case.text, present), route(case.text, changed)) for case in cases]
+    confirmed = [it for it in tried if it[0].method is Method.PERSON and it[0].work_group is not None]
+    return Trial(
+        cases=len(tried),
+        decided_by_people=len(confirmed),
+        right_before=sum(before.work_group is case.work_group for case, before, _ in confirmed),
+        right_after=sum(after.work_group is case.work_group for case, _, after in confirmed),
+        abstained_before=sum(before.abstained for _, before, _ in tried),
+        abstained_after=sum(after.abstained for _, _, after in tried),
+        changes=[
+            Change(case.id, before.topic, after.topic) for case, before, after in tried if before.topic != after.topic
+        ],
+    )

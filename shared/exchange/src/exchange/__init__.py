@@ -1,0 +1,39 @@
+"""The engine that keeps the exchange's promise.
+
+Every message is applied exactly once, in order, or stands where an operator sees why not. A service owes messages
+inside its transactions (`owe`), takes those of its peers through its handlers (`take`, `exchange_router`), and runs
+any number of relays (`Relay`). See docs/exchange.md.
+"""
+
+from collections.abc import Mapping
+
+from exchange import operating, routes
+from exchange.inbox import Effects as Effects
+from exchange.inbox import Handler as Handler
+from exchange.inbox import read_batch as read_batch
+from exchange.inbox import take as take
+from exchange.keys import (
+    OwnKeys as OwnKeys,
+)
+from exchange.keys import (
+    generate_keys as generate_keys,
+)
+from exchange.keys import (
+    write_keys as write_keys,
+)
+from exchange.metrics import ExchangeMetrics as ExchangeMetrics
+from exchange.metrics import StatusCollector as StatusCollector
+from exchange.outbox import owe as owe
+from exchange.parties import Exchange as Exchange
+from exchange.parties import Peer as Peer
+from exchange.relay import Relay as Relay
+from exchange.relay import RelaySettings as RelaySettings
+from exchange.routes import exchange_router as exchange_router
+from exchange.routes import keys_router as keys_router
+from exchange.tables import metadata as metadata
+from exchange.waking import announcing as announcing
+from exchange.waking import listening as listening
+from servicekit.problems import DomainError, Problem
+
+PROBLEMS: Mapping[type[DomainError], Problem] = {**routes.PROBLEMS, **operating.PROBLEMS}
+"""For the service's own table of problems."""

@@ -1,0 +1,195 @@
+"""Ed25519 keys as JWK Sets: this party's own, and those of its peers."""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+import httpx2
+import orjson
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+from servicekit.problems import describe
+
+JWKS_PATH = "/.well-known/jwks.json"
+FRESH_SECONDS = 300.0
+"""Fetched keys are fetched anew after this time, so that a key that was taken back is soon refused."""
+
+KEPT_SECONDS = 24 * 3600.0
+"""While a peer does not answer, its keys are used for so long: its relay may work while its service is down."""
+
+RETRY_SECONDS = 15.0
+"""A peer's keys are asked for at most this often, whatever key ids strangers send."""
+
+_FETCH_SECONDS = 5.0
+_FETCH_BYTES = 64 * 1024
+
+log = structlog.get_logger(__name__)
+
+Jwks = Mapping[str, Any]
+
+
+class KeysError(ValueError):
+    """A JWK Set that cannot be used; the message says why."""
+
+
+class OwnKeys:
+    """This party's private keys. The first signs; all are published, so that peers learn the next one in time."""
+
+    def __init__(self, jwks: Jwks) -> None:
+        keys = _ed25519_keys(jwks)
+        if not keys or not all(key.is_private for key in keys):
+            raise KeysError("a JWK Set of private Ed25519 keys is needed, at least one")
+        self.key_id: str = _id(keys[0])
+        self.private_key = cast("Ed25519PrivateKey", keys[0].private_key)
+        self.published: Jwks = {
+            "keys": [{**key.as_dict(private=False), "kid": _id(key), "use": "sig", "alg": "EdDSA"} for key in keys]
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> "OwnKeys":
+        """The keys of a file.
+
+        Raises:
+            KeysError: it holds no JWK Set of private Ed25519 keys.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls(orjson.loads(path.read_bytes()))
+        except (KeysError, orjson.JSONDecodeError) as error:
+            raise KeysError(f"{path}: {error}") from None
+
+
+def generate_keys() -> Jwks:
+    """A new JWK Set with one private key, for a party that has none."""
+    key = OKPKey.generate_key("Ed25519")
+    key.ensure_kid()
+    return KeySet([key]).as_dict(private=True)
+
+
+def write_keys(path: Path, jwks: Jwks) -> None:
+    """Write private keys to a file that only its owner may read, at once or not at all."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(orjson.dumps(jwks, option=orjson.OPT_INDENT_2))
+    unfinished.replace(path)
+
+
+PublicKeys = Mapping[str, Ed25519PublicKey]
+
+
+def public_keys(jwks: Jwks) -> PublicKeys:
+    """The Ed25519 keys of a JWK Set by key id; keys of other kinds are left out.
+
+    Raises:
+        KeysError: it is no JWK Set.
+    """
+    return {_id(key): cast("Ed25519PublicKey", key.public_key) for key in _ed25519_keys(jwks)}
+
+
+class _Known(NamedTuple):
+    """What is known of a peer's keys. `failed`: it did not answer when it was last asked."""
+
+    keys: PublicKeys = MappingProxyType({})
+    asked_at: float = -math.inf
+    fetched_at: float = -math.inf
+    failed: bool = True
+
+
+class PeerKeys:
+    """The public keys of the peers: pinned by configuration, or from their `/.well-known/jwks.json`.
+
+    `refresh` and `key` may fetch and so block: call them from worker threads alone.
+    """
+
+    def __init__(
+        self,
+        urls: Mapping[str, str],
+        pinned: Mapping[str, Jwks],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`urls` are the base URLs of the peers whose keys are not `pinned`."""
+        self._pinned = {code: public_keys(jwks) for code, jwks in pinned.items()}
+        self._urls = urls
+        self._clock = clock
+        self._client = httpx2.Client(timeout=_FETCH_SECONDS)
+        self._known = dict.fromkeys(urls, _Known())
+        self._lock = threading.Lock()
+
+    def holders(self, key_id: str) -> Sequence[tuple[str, Ed25519PublicKey]]:
+        """The peers that have a key of this id, with the key, by what is known now. Never blocks."""
+        now = self._clock()
+        known = {code: it.keys for code, it in self._known.items() if now - it.fetched_at < KEPT_SECONDS}
+        return [(code, keys[key_id]) for code, keys in {**self._pinned, **known}.items() if key_id in keys]
+
+    def stale(self) -> bool:
+        """Whether there are keys to be fetched anew."""
+        now = self._clock()
+        return any(
+            now - it.fetched_at >= FRESH_SECONDS and now - it.asked_at >= RETRY_SECONDS for it in self._known.values()
+        )
+
+    def uncertain(self) -> bool:
+        """Whether a peer did not answer when it was asked for its keys: then an unknown key may be its new one."""
+        return any(it.failed for it in self._known.values())
+
+    def refresh(self) -> None:
+        """Fetch the keys of all peers that were not asked just now."""
+        for code in self._urls:
+            self._fetch(code)
+
+    def key(self, peer: str, key_id: str) -> Ed25519PublicKey | None:
+        """The peer's key of this id, fetched if need be; None when it has none, or does not answer."""
+        if self.stale() or peer not in dict(self.holders(key_id)):
+            self.refresh()
+        return dict(self.holders(key_id)).get(peer)
+
+    def close(self) -> None:
+        """Close the connections to the peers."""
+        self._client.close()
+
+    def _fetch(self, peer: str) -> None:
+        with self._lock:
+            now = self._clock()
+            before = self._known[peer]
+            if now - before.asked_at < RETRY_SECONDS:
+                return
+            self._known[peer] = before._replace(asked_at=now)
+        try:
+            keys = self._fetched(self._urls[peer].rstrip("/") + JWKS_PATH)
+        except (httpx2.HTTPError, orjson.JSONDecodeError, KeysError) as error:
+            log.warning("peer's keys not fetched", peer=peer, **describe(error))
+            self._known[peer] = before._replace(asked_at=now, failed=True)
+        else:
+            self._known[peer] = _Known(keys, asked_at=now, fetched_at=now, failed=False)
+
+    def _fetched(self, url: str) -> PublicKeys:
+        content = b""
+        with self._client.stream("GET", url) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > _FETCH_BYTES:
+                    raise KeysError("the JWK Set is too long")
+        return public_keys(orjson.loads(content))
+
+
+def _ed25519_keys(jwks: Jwks) -> list[OKPKey]:
+    try:
+        keys = KeySet.import_key_set({"keys": list(jwks["keys"])}).keys
+    except (JoseError, KeyError, TypeError, ValueError) as error:
+        raise KeysError(f"not a JWK Set ({type(error).__name__})") from None
+    return [key for key in keys if isinstance(key, OKPKey) and key.curve_name == "Ed25519"]
+
+
+def _id(key: OKPKey) -> str:
+    return key.kid or key.thumbprint()

@@ -1,0 +1,69 @@
+"""What the exchange counts, for Prometheus. Gauges are read from the database when they are asked for."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from exchange.watching import PeerStatus, statuses
+from servicekit.database import ReadSessions
+
+
+class ExchangeMetrics:
+    """Counters of one process; relays and routes are given them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.receipts = Counter(
+            "exchange_receipts", "Receipts that peers gave us.", ["peer", "disposition"], registry=registry
+        )
+        self.failures = Counter(
+            "exchange_deliveries_failed", "Requests to peers that failed.", ["peer", "reason"], registry=registry
+        )
+        self.taken = Counter(
+            "exchange_taken", "Messages that we gave receipts for.", ["peer", "disposition"], registry=registry
+        )
+        self.refused = Counter(
+            "exchange_requests_refused", "Unsigned, stale, altered or unknown requests.", registry=registry
+        )
+
+
+class StatusCollector(Collector):
+    """How it stands with each peer, as gauges. Register it once a process: `registry.register(...)`."""
+
+    def __init__(self, sessions: ReadSessions) -> None:
+        self._sessions = sessions
+
+    def describe(self) -> Iterator[Metric]:
+        """The families without samples, so that registering asks nothing of the database."""
+        return iter(self._families([]))
+
+    def collect(self) -> Iterator[Metric]:
+        """The families with what the database says now."""
+        with self._sessions() as session:
+            return iter(self._families(statuses(session)))
+
+    @staticmethod
+    def _families(found: list[PeerStatus]) -> list[Metric]:
+        families = {
+            name: GaugeMetricFamily(f"exchange_{name}", text, labels=["peer"])
+            for name, text in (
+                ("backlog", "Messages that are queued."),
+                ("oldest_undelivered_seconds", "Age of the oldest message that is queued or dead."),
+                ("dead", "Messages that were given up after their last attempt."),
+                ("held", "Messages received that wait for an earlier one."),
+                ("quarantined", "Messages received that could not be applied."),
+                ("paused", "1 while nothing but probes is sent."),
+            )
+        }
+        for status in found:
+            for name, value in (
+                ("backlog", status.backlog),
+                ("oldest_undelivered_seconds", status.oldest_undelivered_seconds or 0),
+                ("dead", status.dead),
+                ("held", status.held),
+                ("quarantined", status.quarantined),
+                ("paused", int(status.pause is not None)),
+            ):
+                families[name].add_metric([status.peer], value)
+        return list(families.values())

@@ -1,0 +1,484 @@
+"""The relay: claims what is due under a lease, sends it outside of any transaction, and records the receipts.
+
+Any number of relays may work on one database. A relay that is killed at any point loses nothing: its lease ends, and
+another claims the messages again; the peer's inbox knows those that had arrived. A relay that comes back late finds
+that its fencing token is no longer the row's, and changes nothing.
+
+Times are the database's own, so relays on machines whose clocks differ agree; tests pass a clock. Only signatures
+are made by this machine's clock.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from exchange.backoff import backoff_seconds
+from exchange.delivering import Courier, Delivered, Failure, Undelivered
+from exchange.metrics import ExchangeMetrics
+from exchange.parties import Exchange, Peer
+from schemas import BATCH_BYTES, BATCH_MESSAGES, Disposition, Receipt
+from servicekit.clock import utc_now
+from servicekit.database import Query, Sessions
+from servicekit.ids import uuid7
+from servicekit.problems import describe
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """How a relay works; the defaults keep the promise that what a killed relay had claimed moves within 15 s."""
+
+    batch_messages: int = 50
+    """At most so many messages a request, 1 to 100."""
+    timeout_seconds: float = 9.0
+    """For one request, answer included; shorter than the lease."""
+    lease_seconds: float = 12.0
+    poll_seconds: float = 2.0
+    """How often to look without having been woken."""
+    probe_at_most_seconds: float = 60.0
+    """While a peer does not answer, one probe goes out at least this often."""
+    refused_first_seconds: float = 15.0
+    """A peer that refuses what we send is probed slowly: from about this …"""
+    refused_at_most_seconds: float = 900.0
+    """… to about this."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_messages <= BATCH_MESSAGES:
+            raise ValueError(f"batch_messages is 1 to {BATCH_MESSAGES}")
+        if self.timeout_seconds >= self.lease_seconds:
+            raise ValueError("a request must end before its lease")
+
+
+class Round(Enum):
+    """What one round for a peer did."""
+
+    IDLE = "idle"
+    """Nothing is due, or the peer is not to be asked yet."""
+    SENT = "sent"
+    """Receipts were recorded; more may be due."""
+    FAILED = "failed"
+    """A request was made, and brought no receipts."""
+
+
+class _Claimed(NamedTuple):
+    id: UUID
+    subject: UUID
+    sequence: int
+    type: str
+    content: str
+    digest: str
+    attempts: int
+
+
+class _Gate(NamedTuple):
+    """How it stands with the peer before a request."""
+
+    failures: int
+    pause: str | None
+    batch_limit: int
+    open: bool
+    """Whether anything may be sent now."""
+
+    @property
+    def probing(self) -> bool:
+        """Whether one message goes out instead of the whole backlog."""
+        return self.failures > 0 or self.pause is not None
+
+
+class _Dispatch(NamedTuple):
+    """What one round sends: `batch` in one request; `rest` was claimed too, but did not fit."""
+
+    peer: Peer
+    gate: _Gate
+    lease: UUID
+    batch: Sequence[_Claimed]
+    rest: Sequence[_Claimed]
+
+
+class _Outcome(NamedTuple):
+    """What becomes of one claimed message.
+
+    `delivered`; `dead`; `failed`; or no attempt of its own: `untried` when nobody answered, `released` when not sent.
+    """
+
+    id: UUID
+    outcome: str
+    delay_seconds: float = 0.0
+    last_problem: str | None = None
+    receipt: Receipt | None = None
+
+
+class Relay:
+    """Sends what one party owes. Make as many as you like, in as many processes as you like."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        sessions: Sessions,
+        metrics: ExchangeMetrics,
+        settings: RelaySettings | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        rng: random.Random | None = None,
+        courier: Courier | None = None,
+    ) -> None:
+        """`clock` and `rng` are for tests: without a clock, times are the database's."""
+        self._exchange = exchange
+        self._sessions = sessions
+        self._metrics = metrics
+        self._settings = settings or RelaySettings()
+        self._clock = clock
+        self._rng = rng or random.SystemRandom()
+        self._courier = courier or Courier(exchange, timeout_seconds=self._settings.timeout_seconds)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, a thread for each peer; ends after the requests that are under way."""
+        threads = [
+            threading.Thread(target=self._serve, args=(peer, stop), name=f"relay to {peer.code}")
+            for peer in self._exchange.peers.values()
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        self._exchange.bell.ring()
+        for thread in threads:
+            thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to peers; `run` does so by itself."""
+        self._courier.close()
+
+    def _serve(self, peer: Peer, stop: threading.Event) -> None:
+        bell = self._exchange.bell
+        while not stop.is_set():
+            heard = bell.heard()
+            try:
+                done = self.round(peer)
+            except Exception as error:  # noqa: BLE001  # whatever it was: the relay goes on, and what it claimed too
+                # A traceback would end with the error's text, which may quote a message.
+                log.error("relay failed", peer=peer.code, **describe(error))  # noqa: TRY400
+                stop.wait(self._settings.poll_seconds)
+            else:
+                if done is Round.IDLE:
+                    bell.wait(heard, self._settings.poll_seconds)
+
+    def round(self, peer: Peer) -> Round:
+        """Claim, send and record one batch for the peer."""
+        dispatch = self._claim(peer)
+        if dispatch is None:
+            return Round.IDLE
+        contents = [message.content for message in dispatch.batch]
+        answer = self._courier.deliver(peer, contents, now=utc_now())
+        if isinstance(answer, Delivered):
+            self._record_receipts(dispatch, answer)
+            return Round.SENT
+        self._record_failure(dispatch, answer)
+        return Round.FAILED
+
+    def _claim(self, peer: Peer) -> _Dispatch | None:
+        settings = self._settings
+        now = self._now()
+        lease = uuid4()
+        with self._sessions() as session:
+            gate = self._gate(session, peer)
+            if not gate.open:
+                return None
+            if gate.probing:
+                limit = 1
+                if not _PROBE.run(session, peer=peer.code, now=now, lease_seconds=settings.lease_seconds):
+                    return None  # another relay's probe is under way
+            else:
+                limit = min(settings.batch_messages, gate.batch_limit)
+            rows = _CLAIM.all(
+                session, peer=peer.code, now=now, limit=limit, lease=lease, lease_seconds=settings.lease_seconds
+            )
+            if not rows:
+                return None  # and the probe, if this was to be one, is rolled back
+            session.commit()
+        claimed = sorted((_Claimed(*row) for row in rows), key=lambda message: (message.subject, message.sequence))
+        fitting = _fitting(claimed)
+        return _Dispatch(peer, gate, lease, claimed[:fitting], claimed[fitting:])
+
+    def _gate(self, session: Session, peer: Peer) -> _Gate:
+        row = _GATE.first(session, peer=peer.code, now=self._now())
+        if row is None:
+            _REGISTER.run(session, peer=peer.code)
+            session.commit()
+            return _Gate(failures=0, pause=None, batch_limit=BATCH_MESSAGES, open=True)
+        return _Gate(*row)
+
+    def _record_receipts(self, dispatch: _Dispatch, answer: Delivered) -> None:
+        peer = dispatch.peer
+        outcomes = [self._judged(message, answer.receipts.get(message.id)) for message in dispatch.batch]
+        proof_id = uuid7()
+        with self._sessions.begin() as session:
+            _PROVE.run(
+                session,
+                id=proof_id,
+                peer=peer.code,
+                now=self._now(),
+                key_id=answer.proof.key_id,
+                base=answer.proof.base,
+                signature=answer.proof.signature,
+                content=answer.content,
+            )
+            self._settle(session, dispatch, outcomes, proof_id)
+            _SUCCEEDED.run(session, peer=peer.code, now=self._now(), sent=len(dispatch.batch))
+        for disposition, count in Counter(it.receipt.disposition for it in outcomes if it.receipt).items():
+            self._metrics.receipts.labels(peer.code, disposition).inc(count)
+
+    def _judged(self, message: _Claimed, receipt: Receipt | None) -> _Outcome:
+        """What a receipt means for its message. One that is missing is no answer: the message is tried again."""
+        if receipt is None:
+            return _Outcome(message.id, "failed", self._backoff(message), "the answer holds no receipt for it")
+        if receipt.disposition is Disposition.CONFLICT:
+            return _Outcome(message.id, "dead", 0.0, "the peer took this id with another digest", receipt)
+        if receipt.digest != message.digest:
+            return _Outcome(message.id, "dead", 0.0, "the receipt's digest is not the message's", receipt)
+        return _Outcome(message.id, "delivered", receipt=receipt)
+
+    def _record_failure(self, dispatch: _Dispatch, answer: Undelivered) -> None:
+        peer, failure = dispatch.peer, answer.failure
+        alone = len(dispatch.batch) == 1
+        failures = dispatch.gate.failures + 1
+        with self._sessions.begin() as session:
+            self._settle(session, dispatch, [self._failed(message, answer, alone=alone) for message in dispatch.batch])
+            if failure is Failure.TOO_LARGE:
+                if not alone:
+                    _HALVE.run(session, peer=peer.code, limit=len(dispatch.batch) // 2)
+            else:
+                _FAILED.run(
+                    session,
+                    peer=peer.code,
+                    now=self._now(),
+                    failures=failures,
+                    delay=max(self._peer_backoff(failures, failure), answer.asked_seconds),
+                    refused=failure is Failure.REFUSED,
+                    reason=answer.reason,
+                )
+        self._metrics.failures.labels(peer.code, failure.value).inc()
+        tell = log.error if failure is Failure.REFUSED else log.warning
+        tell(
+            "messages not delivered",
+            peer=peer.code,
+            failure=failure.value,
+            reason=answer.reason,
+            messages=len(dispatch.batch),
+        )
+
+    def _failed(self, message: _Claimed, answer: Undelivered, *, alone: bool) -> _Outcome:
+        """What a request without receipts means for one of its messages.
+
+        One that may itself be the reason waits longer each time and is sent by itself from then on, so that it holds
+        back its own subject alone.
+        """
+        match answer.failure:
+            case Failure.UNREACHABLE:
+                return _Outcome(message.id, "untried", 0.0, answer.reason)
+            case Failure.BUSY:
+                return _Outcome(message.id, "failed", 0.0, answer.reason)
+            case Failure.TOO_LARGE if alone:
+                return _Outcome(message.id, "dead", 0.0, "too large for the peer, even alone")
+            case Failure.TOO_LARGE:
+                return _Outcome(message.id, "released")
+            case Failure.FAILED | Failure.REFUSED:
+                return _Outcome(message.id, "failed", self._backoff(message), answer.reason)
+
+    def _settle(
+        self, session: Session, dispatch: _Dispatch, tried: Sequence[_Outcome], proof_id: UUID | None = None
+    ) -> None:
+        peer = dispatch.peer
+        outcomes = [*tried, *(_Outcome(message.id, "released") for message in dispatch.rest)]
+        receipts = [it.receipt for it in outcomes]
+        problems = [receipt.problem if receipt else None for receipt in receipts]
+        settled = _SETTLE.all(
+            session,
+            lease=dispatch.lease,
+            now=self._now(),
+            proof_id=proof_id,
+            ids=[it.id for it in outcomes],
+            outcomes=[it.outcome for it in outcomes],
+            delays=[it.delay_seconds for it in outcomes],
+            last_problems=[it.last_problem for it in outcomes],
+            dispositions=[receipt.disposition.value if receipt else None for receipt in receipts],
+            receipt_problems=[it.model_dump_json(exclude_none=True) if it else None for it in problems],
+        )
+        if len(settled) < len(outcomes):
+            log.warning("lease lost", peer=peer.code, messages=len(outcomes) - len(settled))
+        for row in settled:
+            if row.state == "dead":
+                log.error("message dead", peer=peer.code, message_id=str(row.id), problem=row.last_problem)
+            elif row.disposition == Disposition.QUARANTINED:
+                log.warning("message quarantined by the peer", peer=peer.code, message_id=str(row.id))
+
+    def _backoff(self, message: _Claimed) -> float:
+        return backoff_seconds(message.attempts + 1, rng=self._rng)
+
+    def _peer_backoff(self, failures: int, failure: Failure) -> float:
+        settings = self._settings
+        if failure is Failure.REFUSED:
+            return backoff_seconds(
+                failures,
+                rng=self._rng,
+                first_seconds=settings.refused_first_seconds,
+                longest_seconds=settings.refused_at_most_seconds,
+            )
+        return backoff_seconds(failures, rng=self._rng, longest_seconds=settings.probe_at_most_seconds)
+
+    def _now(self) -> datetime | None:
+        return self._clock() if self._clock else None
+
+
+def _fitting(claimed: Sequence[_Claimed]) -> int:
+    """How many of them, from the first on, one request may carry; one always fits."""
+    size = len(b'{"messages":[]}')
+    for index, message in enumerate(claimed):
+        size += len(message.content.encode()) + 1
+        if index and size > BATCH_BYTES:
+            return index
+    return len(claimed)
+
+
+_GATE = Query(
+    sa.text("""
+        SELECT failures, pause, batch_limit,
+               pause IS DISTINCT FROM 'operator'
+               AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
+        FROM exchange_peers WHERE code = :peer
+    """)
+)
+_REGISTER = Query(sa.text("INSERT INTO exchange_peers (code) VALUES (:peer) ON CONFLICT DO NOTHING"))
+
+# Only one of all relays finds the next attempt in the past: the one that probes.
+_PROBE = Query(
+    sa.text("""
+        UPDATE exchange_peers
+        SET next_attempt_at = coalesce(CAST(:now AS timestamptz), clock_timestamp())
+                              + make_interval(secs => :lease_seconds)
+        WHERE code = :peer AND pause IS DISTINCT FROM 'operator'
+          AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true)
+    """)
+)
+
+# A head is the first open message of its subject; whoever claims it claims what follows it without a gap. A message
+# that failed before goes out alone, so that a poisonous one cannot take others with it again.
+_CLAIM = Query(
+    sa.text("""
+        WITH due AS (
+            SELECT id, subject, sequence, due_at, attempts > 0 AS suspect
+            FROM exchange_outbox AS head
+            WHERE peer = :peer AND state = 'queued'
+              AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
+              AND NOT EXISTS (
+                  SELECT FROM exchange_outbox AS earlier
+                  WHERE earlier.peer = head.peer AND earlier.subject = head.subject
+                    AND earlier.sequence < head.sequence AND earlier.state IN ('queued', 'dead')
+              )
+            ORDER BY due_at, id LIMIT :limit
+            FOR UPDATE SKIP LOCKED
+        ), first AS (
+            SELECT id, suspect FROM due ORDER BY due_at, id LIMIT 1
+        ), heads AS (
+            SELECT due.* FROM due, first
+            WHERE due.id = first.id OR NOT (due.suspect OR first.suspect)
+        ), members AS (
+            SELECT run.id FROM heads CROSS JOIN LATERAL (
+                SELECT id, sequence, sequence - row_number() OVER (ORDER BY sequence) = heads.sequence - 1 AS follows
+                FROM exchange_outbox
+                WHERE peer = :peer AND subject = heads.subject AND sequence >= heads.sequence AND state = 'queued'
+                ORDER BY sequence LIMIT CASE WHEN heads.suspect THEN 1 ELSE :limit END
+            ) AS run
+            WHERE run.follows ORDER BY heads.due_at, heads.id, run.sequence LIMIT :limit
+        )
+        UPDATE exchange_outbox AS message
+        SET lease = :lease,
+            due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
+        FROM members WHERE message.id = members.id AND message.state = 'queued'
+        RETURNING message.id, subject, sequence, type, content, digest, attempts
+    """)
+)
+_PROVE = Query(
+    sa.text("""
+        INSERT INTO exchange_proofs (id, peer, recorded_at, key_id, signature_base, signature, content)
+        VALUES (
+            :id, :peer, coalesce(CAST(:now AS timestamptz), clock_timestamp()), :key_id, :base, :signature, :content
+        )
+    """)
+)
+_SETTLE = Query(
+    sa.text("""
+        WITH settled AS (
+            SELECT message.id, outcome.*, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now,
+                   CASE
+                       WHEN outcome IN ('delivered', 'dead') THEN outcome
+                       WHEN outcome IN ('failed', 'untried')
+                           AND expires_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()) THEN 'dead'
+                       ELSE 'queued'
+                   END AS becomes
+            FROM exchange_outbox AS message
+            JOIN unnest(
+                CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:delays AS float8[]),
+                CAST(:last_problems AS text[]), CAST(:dispositions AS text[]), CAST(:receipt_problems AS jsonb[])
+            ) AS outcome (message_id, outcome, delay, problem, disposed, refusal) ON message.id = outcome.message_id
+            WHERE message.lease = :lease AND message.state = 'queued'
+            FOR UPDATE OF message
+        )
+        UPDATE exchange_outbox AS message
+        SET state = becomes,
+            lease = NULL,
+            due_at = now + make_interval(secs => delay),
+            attempts = attempts + CAST(outcome = 'failed' AS int),
+            last_problem = coalesce(problem, last_problem),
+            disposition = disposed,
+            receipt_problem = refusal,
+            settled_at = CASE WHEN becomes <> 'queued' THEN now END,
+            proof_id = CASE WHEN disposed IS NOT NULL THEN CAST(:proof_id AS uuid) END
+        FROM settled WHERE message.id = settled.id
+        RETURNING message.id, state, last_problem, disposition
+    """)
+)
+
+# Written only when it tells something new: relays would otherwise queue for this row after each request.
+_SUCCEEDED = Query(
+    sa.text("""
+        UPDATE exchange_peers
+        SET failures = 0, silent_since = NULL, next_attempt_at = NULL,
+            pause = nullif(pause, 'refused'),
+            paused_at = CASE WHEN pause = 'operator' THEN paused_at END,
+            pause_reason = CASE WHEN pause = 'operator' THEN pause_reason END,
+            batch_limit = least(100, batch_limit + CAST(:sent >= batch_limit AS int)),
+            last_success_at = coalesce(CAST(:now AS timestamptz), clock_timestamp())
+        WHERE code = :peer AND (
+            failures > 0 OR pause = 'refused' OR :sent >= batch_limit OR last_success_at IS NULL
+            OR last_success_at < coalesce(CAST(:now AS timestamptz), clock_timestamp()) - interval '10 seconds'
+        )
+    """)
+)
+_FAILED = Query(
+    sa.text("""
+        UPDATE exchange_peers
+        SET failures = greatest(failures, :failures),
+            silent_since = coalesce(silent_since, CAST(:now AS timestamptz), clock_timestamp()),
+            next_attempt_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :delay),
+            pause = CASE WHEN :refused THEN coalesce(pause, 'refused') ELSE pause END,
+            paused_at = CASE
+                WHEN :refused THEN coalesce(paused_at, CAST(:now AS timestamptz), clock_timestamp()) ELSE paused_at
+            END,
+            pause_reason = CASE WHEN :refused THEN coalesce(pause_reason, :reason) ELSE pause_reason END,
+            last_problem = :reason
+        WHERE code = :peer
+    """)
+)
+_HALVE = Query(sa.text("UPDATE exchange_peers SET batch_limit = least(batch_limit, :limit) WHERE code = :peer"))

@@ -1,0 +1,123 @@
+"""The exchange's tables, in every party's own database. A service gives `metadata` to alembic beside its own.
+
+The names start with `exchange_`. CHECK constraints are in `exchange.migrations` alone, as alembic's comparison does
+not look at them.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = sa.MetaData()
+
+_Moment = sa.DateTime(timezone=True)
+
+peers = sa.Table(
+    "exchange_peers",
+    metadata,
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # Failed requests in a row.
+    sa.Column("silent_since", _Moment),  # Since when it has not answered; null when it does.
+    sa.Column("pause", sa.Text),  # refused: it refuses what we send; operator: a person said so.
+    sa.Column("paused_at", _Moment),
+    sa.Column("pause_reason", sa.Text),
+    sa.Column("next_attempt_at", _Moment),  # The next probe; null when nothing is wrong.
+    sa.Column("batch_limit", sa.Integer, nullable=False, server_default="100"),  # Halved by a 413.
+    sa.Column("last_success_at", _Moment),
+    sa.Column("last_problem", sa.Text),
+)
+"""How it stands with each peer that this party sends to."""
+
+outgoing = sa.Table(
+    "exchange_outgoing",
+    metadata,
+    sa.Column("peer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Uuid, primary_key=True),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False),
+)
+"""The last sequence given to a message of this subject. Never goes backwards."""
+
+proofs = sa.Table(
+    "exchange_proofs",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("peer", sa.Text, nullable=False),
+    sa.Column("recorded_at", _Moment, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("signature_base", sa.Text, nullable=False),  # What was signed (RFC 9421), Content-Digest included.
+    sa.Column("signature", sa.Text, nullable=False),  # The header field: Ed25519 over the signature base.
+    sa.Column("content", sa.Text, nullable=False),  # The receipts as received.
+)
+"""Receipts with their signatures: proof of what a peer has taken, and when."""
+
+outbox = sa.Table(
+    "exchange_outbox",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("peer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Uuid, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # The message as canonical JSON: sent as it stands.
+    sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of the content.
+    sa.Column("request_id", sa.Text),
+    sa.Column("owed_at", _Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="queued"),
+    sa.Column("due_at", _Moment, nullable=False),  # When to send it; while it is claimed, when the lease ends.
+    sa.Column("lease", sa.Uuid),  # Fencing token of the relay that claimed it.
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # Failed attempts.
+    sa.Column("expires_at", _Moment, nullable=False),  # An attempt that fails after this makes it dead.
+    sa.Column("last_problem", sa.Text),
+    sa.Column("disposition", sa.Text),  # From the peer's receipt.
+    sa.Column("receipt_problem", JSONB),  # From the peer's receipt: why it is quarantined.
+    sa.Column("settled_at", _Moment),
+    sa.Column("proof_id", sa.Uuid, sa.ForeignKey("exchange_proofs.id")),
+    # A tombstone takes the sequence of the message that it stands for.
+    sa.Index(
+        "exchange_outbox_order", "peer", "subject", "sequence", unique=True, postgresql_where=sa.text("state <> 'void'")
+    ),
+    sa.Index("exchange_outbox_due", "peer", "due_at", "id", postgresql_where=sa.text("state = 'queued'")),
+    sa.Index(
+        "exchange_outbox_open",
+        "peer",
+        "subject",
+        "sequence",
+        postgresql_where=sa.text("state IN ('queued', 'dead')"),
+    ),
+    sa.Index("exchange_outbox_dead", "peer", "id", postgresql_where=sa.text("state = 'dead'")),
+)
+"""Messages that this party owes or has sent."""
+
+incoming = sa.Table(
+    "exchange_incoming",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Uuid, primary_key=True),
+    sa.Column("taken_sequence", sa.BigInteger, nullable=False, server_default="0"),
+)
+"""Up to which sequence the messages of this subject were taken. Its row lock serialises deliveries."""
+
+inbox = sa.Table(
+    "exchange_inbox",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("subject", sa.Uuid),  # Null when the envelope could not be read.
+    sa.Column("sequence", sa.BigInteger),
+    sa.Column("type", sa.Text),
+    sa.Column("content", sa.Text, nullable=False),  # The message as canonical JSON.
+    sa.Column("digest", sa.Text, nullable=False),  # SHA-256 of the content.
+    sa.Column("request_id", sa.Text),  # The sender's.
+    sa.Column("received_at", _Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("problem", JSONB),  # Why it is quarantined.
+    sa.Column("settled_at", _Moment),  # When it was applied, quarantined or dismissed.
+    sa.Column("note", sa.Text),  # An operator's reason.
+    sa.Index(
+        "exchange_inbox_held", "source", "subject", "sequence", unique=True, postgresql_where=sa.text("state = 'held'")
+    ),
+    sa.Index("exchange_inbox_subject", "source", "subject", "sequence"),
+    sa.Index(
+        "exchange_inbox_quarantined", "source", "received_at", "id", postgresql_where=sa.text("state = 'quarantined'")
+    ),
+)
+"""Messages that this party has taken."""

@@ -1,0 +1,63 @@
+"""How it stands with each peer: for operators, for `GET /v1/exchange/status`, and for metrics."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from servicekit.database import Query
+
+
+class PeerStatus(BaseModel):
+    """How it stands with one peer."""
+
+    peer: str
+    backlog: int
+    """Messages that are queued."""
+    oldest_undelivered_at: datetime | None
+    """When the oldest message that is queued or dead was owed."""
+    oldest_undelivered_seconds: float | None
+    dead: int
+    held: int
+    """Messages received from it that wait for an earlier one."""
+    quarantined: int
+    """Messages received from it that could not be applied."""
+    pause: str | None
+    """`refused` while it refuses what we send, `operator` while a person said so."""
+    pause_reason: str | None
+    silent_since: datetime | None
+    failures: int
+    """Failed requests in a row."""
+    last_success_at: datetime | None
+
+
+def statuses(session: Session) -> list[PeerStatus]:
+    """How it stands with every peer that we send to or have received from."""
+    return [PeerStatus.model_validate(row._asdict()) for row in _STATUS.all(session)]
+
+
+_STATUS = Query(
+    sa.text("""
+        WITH sent AS (
+            SELECT peer, count(*) FILTER (WHERE state = 'queued') AS backlog,
+                   count(*) FILTER (WHERE state = 'dead') AS dead, min(owed_at) AS oldest
+            FROM exchange_outbox WHERE state IN ('queued', 'dead') GROUP BY peer
+        ), stuck AS (
+            SELECT source, count(*) FILTER (WHERE state = 'held') AS held,
+                   count(*) FILTER (WHERE state = 'quarantined') AS quarantined
+            FROM exchange_inbox WHERE state IN ('held', 'quarantined') GROUP BY source
+        )
+        SELECT code AS peer, coalesce(backlog, 0) AS backlog, oldest AS oldest_undelivered_at,
+               extract(epoch FROM clock_timestamp() - oldest) AS oldest_undelivered_seconds,
+               coalesce(dead, 0) AS dead, coalesce(held, 0) AS held, coalesce(quarantined, 0) AS quarantined,
+               pause, pause_reason, silent_since, coalesce(failures, 0) AS failures, last_success_at
+        FROM (
+            SELECT code FROM exchange_peers UNION SELECT peer FROM sent UNION SELECT source FROM stuck
+        ) AS parties
+        LEFT JOIN exchange_peers USING (code)
+        LEFT JOIN sent ON sent.peer = code
+        LEFT JOIN stuck ON stuck.source = code
+        ORDER BY code
+    """)
+)

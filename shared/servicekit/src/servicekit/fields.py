@@ -1,0 +1,105 @@
+"""Field types for what comes in and goes out: text without traps, times that cannot be misread."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from servicekit.words import Words
+
+FIRST_BUDDHIST_YEAR = 2400
+"""A year after this one was meant in the Buddhist era (B.E. 2569 is 2026 CE): no complaint is dated 2400 CE."""
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused, so that a misspelt one is not silently lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class View(BaseModel):
+    """What a response shows."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Versioned(View):
+    """A view of a resource that can be changed: its version is sent as its strong `ETag`."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text, as in `Annotated[str, Line(300)]`: NFC, trimmed, without control characters.
+
+    The length is counted in characters after cleaning.
+    """
+
+    max_length: int
+    min_length: int = 1
+    line_breaks = ""
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the string as pydantic does, then clean and measure it."""
+        return core_schema.no_info_after_validator_function(self._clean, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Tell clients the lengths."""
+        return {**handler(schema), "minLength": self.min_length, "maxLength": self.max_length}
+
+    def _clean(self, value: str) -> str:
+        value = value.replace("\r\n", "\n")
+        if any(unicodedata.category(c) in {"Cc", "Cs"} for c in value if c not in self.line_breaks):
+            raise PydanticCustomError("control_character", "Control characters are not allowed")
+        value = unicodedata.normalize("NFC", value).strip()
+        if len(value) < self.min_length:
+            raise PydanticCustomError(
+                "too_short", "At least {min_length} characters are needed", {"min_length": self.min_length}
+            )
+        if len(value) > self.max_length:
+            raise PydanticCustomError(
+                "too_long", "At most {max_length} characters are allowed", {"max_length": self.max_length}
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Line):
+    """Text of several lines: as `Line`, with line feeds and tabs; CR LF becomes LF."""
+
+    line_breaks = "\n\t"
+
+
+def refused(code: str, words: Words) -> PydanticCustomError:
+    """What a validator of a service's own rules raises: the field's error code, and what to do, in both languages."""
+    return PydanticCustomError(code, "{words}", {"words": words})
+
+
+def _utc_of_our_era(moment: datetime) -> datetime:
+    _refuse_buddhist_year(moment)
+    return moment.astimezone(UTC)
+
+
+def _refuse_buddhist_year(day: date) -> date:
+    if day.year > FIRST_BUDDHIST_YEAR:
+        raise PydanticCustomError("buddhist_year", "Years are counted in the common era")
+    return day
+
+
+Timestamp = Annotated[AwareDatetime, AfterValidator(_utc_of_our_era)]
+"""A moment: RFC 3339 with any offset comes in, UTC is kept. No offset, or a Buddhist year, is refused."""
+
+Day = Annotated[date, AfterValidator(_refuse_buddhist_year)]
+"""A date of the common era, as YYYY-MM-DD."""

@@ -1,0 +1,189 @@
+"""`Idempotency-Key`: a repeated request gets the first answer again, and changes nothing twice.
+
+The answer itself is stored, in the transaction of the change: rebuilding it from the row would break as soon as the
+row has changed. A key belongs to its caller.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import psycopg.errors
+import sqlalchemy as sa
+from fastapi import Request, Response
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from servicekit.database import Query
+from servicekit.problems import DomainError, FieldError, InvalidInput, Problem
+from servicekit.words import Words
+
+KEPT_FOR_PEOPLE = timedelta(hours=24)
+KEPT_FOR_AGENCIES = timedelta(days=30)
+MAX_KEY_LENGTH = 255
+WAIT_FOR_TWIN_MILLISECONDS = 200
+REPLAYED_HEADERS = ("content-type", "location", "etag", "link")
+
+metadata = sa.MetaData()
+answers = sa.Table(
+    "idempotent_answers",
+    metadata,
+    sa.Column("caller", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.SmallInteger),
+    sa.Column("headers", JSONB),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("ix_idempotent_answers_expires_at", "expires_at"),
+)
+
+
+class KeyRequired(DomainError):
+    """An agency client created something without an `Idempotency-Key`."""
+
+
+class KeyUsedOtherwise(DomainError):
+    """The key was used before, with another request."""
+
+
+class StillRunning(DomainError):
+    """The first request with this key has not finished."""
+
+
+PROBLEMS: Mapping[type[DomainError], Problem] = {
+    KeyRequired: Problem(
+        "idempotency-key-required",
+        HTTPStatus.BAD_REQUEST,
+        Words("ต้องระบุ Idempotency-Key", "An Idempotency-Key is required"),
+        Words(
+            "ระบบของหน่วยงานต้องส่ง Idempotency-Key ที่ไม่ซ้ำ เพื่อให้ส่งซ้ำได้โดยไม่เกิดเรื่องซ้ำ",
+            "An agency's system sends a fresh Idempotency-Key with each new request, so that repeats are safe.",
+        ),
+    ),
+    KeyUsedOtherwise: Problem(
+        "idempotency-key-reused",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        Words("Idempotency-Key นี้ใช้กับคำขออื่นแล้ว", "This Idempotency-Key belongs to another request"),
+        Words("โปรดใช้ Idempotency-Key ใหม่กับคำขอใหม่", "Send a new request with a new Idempotency-Key."),
+    ),
+    StillRunning: Problem(
+        "request-still-running",
+        HTTPStatus.CONFLICT,
+        Words("คำขอแรกยังดำเนินการไม่เสร็จ", "The first request is still running"),
+        Words("โปรดรอสักครู่แล้วส่งคำขอเดิมอีกครั้ง", "Wait a moment, then send the same request again."),
+    ),
+}
+
+_claim = Query(
+    pg_insert(answers)
+    .values(
+        caller=sa.bindparam("caller"),
+        key=sa.bindparam("key"),
+        fingerprint=sa.bindparam("fingerprint"),
+        expires_at=sa.bindparam("expires_at"),
+    )
+    .on_conflict_do_update(
+        index_elements=["caller", "key"],
+        set_={
+            "fingerprint": sa.bindparam("fingerprint"),
+            "expires_at": sa.bindparam("expires_at"),
+            "status": None,
+            "headers": None,
+            "body": None,
+        },
+        where=answers.c.expires_at <= sa.bindparam("now"),
+    )
+    .returning(answers.c.key)
+)
+_mine = (answers.c.caller == sa.bindparam("caller_")) & (answers.c.key == sa.bindparam("key_"))
+_stored = Query(sa.select(answers.c.fingerprint, answers.c.status, answers.c.headers, answers.c.body).where(_mine))
+_store = Query(
+    sa.update(answers)
+    .where(_mine)
+    .values(status=sa.bindparam("status"), headers=sa.bindparam("headers"), body=sa.bindparam("body"))
+)
+_expire = Query(sa.delete(answers).where(answers.c.expires_at <= sa.bindparam("now")))
+_limit_wait = Query(
+    sa.select(sa.func.set_config("lock_timeout", sa.bindparam("milliseconds", type_=sa.Text), sa.true()))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request's use of a key: made by the caller, for this method, path and body."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
+
+    def take(self, session: Session, *, now: datetime, kept_for: timedelta) -> Response | None:
+        """Claim the key in the session's transaction; the first answer again where there is one.
+
+        Raises:
+            StillRunning: another transaction holds the key.
+            KeyUsedOtherwise: the key's first request was another one.
+        """
+        _limit_wait.run(session, milliseconds=f"{WAIT_FOR_TWIN_MILLISECONDS}ms")
+        try:
+            first = _claim.scalar(
+                session,
+                caller=self.caller,
+                key=self.key,
+                fingerprint=self.fingerprint,
+                expires_at=now + kept_for,
+                now=now,
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            raise StillRunning from error
+        _limit_wait.run(session, milliseconds="0")
+        if first is not None:
+            return None
+        stored = _stored.first(session, caller_=self.caller, key_=self.key)
+        if stored is None or stored.status is None:
+            raise StillRunning
+        if stored.fingerprint != self.fingerprint:
+            raise KeyUsedOtherwise
+        return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
+
+    def keep(self, session: Session, answer: Response) -> None:
+        """Store the answer beside the change that it tells of."""
+        headers = {name: answer.headers[name] for name in REPLAYED_HEADERS if name in answer.headers}
+        _store.run(
+            session,
+            caller_=self.caller,
+            key_=self.key,
+            status=answer.status_code,
+            headers=headers,
+            body=bytes(answer.body),
+        )
+
+
+def claim_of(request: Request, body: bytes, caller: str) -> Claim | None:
+    """The claim that the request makes by its `Idempotency-Key`; None without one.
+
+    Raises:
+        InvalidInput: the key is empty, longer than 255 characters, or not printable ASCII.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            FieldError(
+                "/idempotency-key",
+                "wrong_form",
+                Words("ต้องเป็น ASCII 1-255 ตัว เช่น UUID", "It must be 1 to 255 ASCII characters, such as a UUID."),
+                "header",
+            )
+        )
+    sent = f"{request.method} {request.url.path}\n".encode() + body
+    return Claim(caller, key, hashlib.sha256(sent).digest())
+
+
+def forget_expired(session: Session, *, now: datetime) -> int:
+    """Delete the answers whose time is over; how many they were."""
+    return _expire.run(session, now=now)

@@ -1,0 +1,158 @@
+"""A service put together: one FastAPI application with everything that all routes share."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import anyio.to_thread
+import orjson
+import sqlalchemy as sa
+from fastapi import APIRouter, FastAPI, Response
+from starlette.middleware.cors import CORSMiddleware
+
+from servicekit import idempotency, identity
+from servicekit.database import make_engine, make_read_sessions, make_sessions
+from servicekit.documenting import describe_problems, install_docs
+from servicekit.identity import Identity
+from servicekit.observing import Metrics, ObservingMiddleware
+from servicekit.problems import DomainError, Problem, install_problems
+from servicekit.settings import ServiceSettings
+
+Check = Callable[[], str | None]
+"""Looks at one thing that the service needs: None when it is well, else what is wrong. It may block."""
+
+EXPOSED_HEADERS = (
+    "API-Version",
+    "Content-Language",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+)
+
+
+def create_service(
+    *,
+    settings: ServiceSettings,
+    audience: str,
+    title: str,
+    description: str,
+    version: str,
+    routers: Sequence[APIRouter],
+    problems: Mapping[type[DomainError], Problem],
+    migrations_head: str,
+    tags: Sequence[dict[str, Any]] = (),
+) -> FastAPI:
+    """An application with its routes under `/v1`, problems, identity, metrics and health.
+
+    `app.state` carries what requests need: `sessions`, `read_sessions`, `identity`, `metrics`, `checks` (a name ->
+    `Check` mapping that `/readyz` runs; add to it) and `alongside` (async context managers that live as long as the
+    application; add to it before it starts).
+
+    Args:
+        audience: the service's code, which its tokens name in `aud`.
+        migrations_head: the revision that the database must be at.
+    """
+    engine = make_engine(settings.database_url, pool_size=settings.database_pool_size, name=audience)
+    read_engine = make_engine(
+        settings.reading_database_url or settings.database_url,
+        pool_size=settings.database_pool_size,
+        name=f"{audience} reading",
+        read_only=True,
+    )
+    metrics = Metrics()
+    alongside: list[AbstractAsyncContextManager[Any]] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 2 * settings.database_pool_size
+        async with AsyncExitStack() as stack:
+            for part in alongside:
+                await stack.enter_async_context(part)
+            yield
+        engine.dispose()
+        read_engine.dispose()
+
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=version,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=list(tags),
+        separate_input_output_schemas=False,
+    )
+    app.state.sessions = make_sessions(engine)
+    app.state.read_sessions = make_read_sessions(read_engine)
+    app.state.identity = Identity(issuer=settings.issuer, audience=audience, jwks=settings.issuer_jwks)
+    app.state.metrics = metrics
+    app.state.alongside = alongside
+    app.state.checks = {"database": _database_check(read_engine, migrations_head)}
+    install_problems(app, {**identity.PROBLEMS, **idempotency.PROBLEMS, **problems})
+    install_docs(app)
+    _install_health(app)
+    for router in routers:
+        app.include_router(router, prefix="/v1")
+    describe_problems(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "X-Request-ID",
+            ],
+            expose_headers=list(EXPOSED_HEADERS),
+        )
+    app.add_middleware(
+        ObservingMiddleware, metrics=metrics, api_version=version, body_limit_bytes=settings.body_limit_bytes
+    )
+    return app
+
+
+def _database_check(engine: sa.Engine, head: str) -> Check:
+    def check() -> str | None:
+        try:
+            with engine.connect() as connection:
+                present = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        except sa.exc.SQLAlchemyError as error:
+            return f"the database does not answer ({type(error).__name__})"
+        return None if present == head else f"the database is at migration {present}, not {head}: run migrate"
+
+    return check
+
+
+def _install_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["health"], summary="Whether the process is alive", operation_id="get_health")
+    async def get_health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        summary="Whether the service can do its work, and if not, why",
+        operation_id="get_readiness",
+    )
+    def get_readiness() -> Response:
+        found = {name: check() for name, check in app.state.checks.items()}
+        ready = not any(found.values())
+        body = {
+            "status": "ready" if ready else "not ready",
+            "checks": {k: v or "ok" for k, v in found.items()},
+        }
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(orjson.dumps(body), status, media_type="application/json")
+
+    @app.get("/metrics", include_in_schema=False)
+    def get_metrics() -> Response:
+        metrics: Metrics = app.state.metrics
+        return metrics.exposition()

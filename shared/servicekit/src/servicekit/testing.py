@@ -1,0 +1,123 @@
+"""Databases for tests, as pytest fixtures: one server a run, migrated once, and a fresh copy for every test.
+
+In a `conftest.py`:
+
+    from servicekit.testing import databases  # the fixture: a server shared by all workers of the run
+
+    @pytest.fixture(scope="session")
+    def centre_template(databases: Databases) -> Template:
+        return databases.template("center1111", migrate)  # migrate(url) brings an empty database to the head
+
+    @pytest.fixture
+    def centre_url(centre_template: Template) -> Iterator[str]:
+        with centre_template.clone() as url:
+            yield url
+"""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import pytest
+
+from servicekit.embedded import Server, running_server
+
+__all__ = ["Databases", "Template", "databases", "eventually"]
+
+Found = TypeVar("Found")
+
+_POLL_SECONDS = 0.01
+
+
+def eventually(look: Callable[[], Found | None], *, within_seconds: float = 20.0) -> Found:
+    """The first truthy thing that `look` returns: for what other processes will have done soon.
+
+    What `look` raises is raised at once.
+
+    Raises:
+        AssertionError: nothing was found in time.
+    """
+    give_up_at = time.monotonic() + within_seconds
+    while not (found := look()):
+        assert time.monotonic() < give_up_at, f"nothing was found within {within_seconds:g} s"  # noqa: S101  # for tests
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+@dataclass(frozen=True)
+class Template:
+    """A migrated database that nobody connects to, so that it can be copied."""
+
+    server: Server
+    name: str
+
+    @contextlib.contextmanager
+    def clone(self) -> Iterator[str]:
+        """The URL of a fresh copy, dropped at the end of the `with` whoever is still connected to it."""
+        name = f"{self.name}_{uuid4().hex[:12]}"
+        self.server.create_database(name, template=self.name)
+        try:
+            yield self.server.url(name)
+        finally:
+            self.server.drop_database(name)
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The server of this test run. `folder` is the run's own, seen by all its workers."""
+
+    server: Server
+    folder: Path
+
+    def template(self, name: str, migrate: Callable[[str], None]) -> Template:
+        """The template `name` of this run; whoever asks first makes it: `migrate(url)` of an empty database.
+
+        `migrate` must close its connections. If it fails, the half-made database is dropped.
+        """
+        made = self.folder / f"{name}.template"
+        with (self.folder / f"{name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                database = f"{name}_{uuid4().hex[:8]}"  # on a server given by DATABASE_URL we are not alone
+                self.server.create_database(database)
+                try:
+                    migrate(self.server.url(database))
+                except BaseException:
+                    self.server.drop_database(database)
+                    raise
+                made.write_text(database, "utf-8")
+        return Template(self.server, made.read_text("utf-8"))
+
+    @contextlib.contextmanager
+    def empty(self) -> Iterator[str]:
+        """The URL of an empty database, dropped at the end of the `with`: for tests of migrations."""
+        with Template(self.server, "template1").clone() as url:
+            yield url
+
+    def drop_templates(self) -> None:
+        """Drop the templates of this run: for its last worker."""
+        for made in self.folder.glob("*.template"):
+            self.server.drop_database(made.read_text("utf-8"))
+            made.unlink()
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """One PostgreSQL for the whole run, shared by its workers, started by the first test that needs one."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if hasattr(request.config, "workerinput") else base
+    with (
+        running_server(folder / "postgres", durable=False) as server,
+        (folder / "databases.lock").open("ab") as in_use,
+    ):
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        found = Databases(server, folder)
+        yield found
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found.drop_templates()

@@ -1,0 +1,178 @@
+"""Thai text made comparable: normalised, cut into words, reduced to its skeleton, sorted, marked.
+
+Thai is written without spaces between words, its marks can be typed in several orders that look alike, and
+people drop tone marks or hit the key beside the right one. Whatever compares Thai text goes through this
+module first.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import accumulate, chain, groupby
+from operator import attrgetter
+from typing import Final
+
+from pythainlp.corpus import thai_words
+from pythainlp.tokenize.newmm import segment as cut_by_dictionary
+from pythainlp.util import Trie
+from pythainlp.util.normalize import normalize as order_marks
+
+_ZERO_WIDTH: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+_DRAWN_OUT: Final = re.compile(r"(\D)\1{3,}")  # digits mean what they repeat: 1111 is not 11
+_LEADING_VOWEL: Final = re.compile("([เ-ไ])([ก-ฮ])")
+_MARKS: Final = "่้๊๋์"
+_WITHOUT_MARKS: Final = dict.fromkeys(map(ord, _MARKS))
+_SKELETON_RUN: Final = re.compile(r"[^\W_]+(?:[\u0e31\u0e34-\u0e3a\u0e47\u0e4d\u0e4e]+[^\W_]*)*")
+_BEFORE_EVERYTHING: Final = "\x01"
+_GRAM: Final = 3
+
+# A step that reorders marks can make room for another; two rounds settle all text met so far. The bound keeps
+# hostile text from costing more.
+_ROUNDS: Final = 8
+
+
+def _normalised_once(text: str) -> str:
+    text = unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).translate(_DIGITS).lower()
+    return str(order_marks(_DRAWN_OUT.sub(r"\1\1", text)))
+
+
+def normalise(text: str) -> str:
+    """The one spelling under which look-alike texts compare equal; normalising again changes nothing.
+
+    NFC, no zero-width characters, marks in their canonical order (ํา is ำ, เเ is แ), Thai digits as Arabic
+    ones, lower case, a character other than a digit drawn out four times or more written twice, single
+    spaces.
+    """
+    for _ in range(_ROUNDS):
+        normalised = _normalised_once(text)
+        if normalised == text:
+            break
+        text = normalised
+    return text
+
+
+@cache
+def _dictionary() -> Trie:
+    own = resources.files(__package__).joinpath("domain_words.txt").read_text(encoding="utf-8")
+    return Trie([*thai_words(), *(line for line in own.splitlines() if line and not line.startswith("#"))])
+
+
+def warm_up() -> None:
+    """Load the dictionary now (half a second, 70 MB) and not within the first request."""
+    _dictionary()
+
+
+def segment(text: str) -> list[str]:
+    """Cut text into words, spaces and marks; the pieces joined are the text again, character by character."""
+    return cut_by_dictionary(text, custom_dict=_dictionary(), safe_mode=True)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, normalised and in order, without spaces and punctuation."""
+    return [piece for piece in segment(normalise(text)) if any(map(str.isalnum, piece))]
+
+
+def without_marks(text: str) -> str:
+    """The text without tone marks and thanthakhat, which are what people drop and mistype first."""
+    return text.translate(_WITHOUT_MARKS)
+
+
+def skeleton(text: str) -> str:
+    """Normalised text without tone marks and thanthakhat."""
+    return without_marks(normalise(text))
+
+
+def trigrams(text: str) -> list[str]:
+    """Runs of three characters of the text's skeleton, in order, marks and punctuation counting as one space.
+
+    Two spellings of a word share most of them, so they find what no dictionary knows.
+    """
+    line = " ".join(_SKELETON_RUN.findall(skeleton(text)))
+    return [line[start : start + _GRAM] for start in range(max(1, len(line) - _GRAM + 1))] if line else []
+
+
+def sort_key(text: str) -> str:
+    """A string whose byte order (COLLATE "C") is the order of the Royal Institute's dictionary.
+
+    The consonant goes before the vowel written in front of it; tone marks and thanthakhat decide only between
+    texts that are otherwise alike.
+    """
+    letters = _LEADING_VOWEL.sub(r"\2\1", normalise(text))
+    marks = "".join(character if character in _MARKS else "0" for character in letters).rstrip("0")
+    return without_marks(letters) + _BEFORE_EVERYTHING + marks
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a text as it was written, and whether the query matched it."""
+
+    text: str
+    matched: bool
+
+
+# Of a word's trigrams, the share that the query must have for the word to be marked despite another spelling.
+_ALIKE: Final = 0.75
+# From this length on, what the query says is marked wherever it stands, whatever words it was cut into there.
+_LITERAL: Final = 4
+
+
+def _marked(text: str, query: str) -> list[list[Part]]:
+    """The words of the text in order, each in parts that the query matched or not."""
+    query_words, query_trigrams = frozenset(words(query)), frozenset(trigrams(query))
+
+    def is_matched(piece: str) -> bool:
+        if normalise(piece) in query_words:
+            return True
+        grams = trigrams(piece)
+        return len(grams) > 1 and sum(gram in query_trigrams for gram in grams) >= _ALIKE * len(grams)
+
+    literal = {run for run in (*query.split(), *segment(query)) if len(run) >= _LITERAL and not run.isspace()}
+    inside = bytearray(len(text))
+    if literal:
+        longest_first = "|".join(map(re.escape, sorted(literal, key=len, reverse=True)))
+        for found in re.finditer(longest_first, text, re.IGNORECASE):
+            inside[found.start() : found.end()] = b"\x01" * (found.end() - found.start())
+    marked, at = [], 0
+    for piece in segment(text):
+        whole = is_matched(piece)
+        letters = zip(piece, inside[at : at + len(piece)], strict=True)
+        marked.append(_joined(Part(letter, whole or bool(marked_here)) for letter, marked_here in letters))
+        at += len(piece)
+    return marked
+
+
+def _joined(parts: Iterable[Part]) -> list[Part]:
+    return [
+        Part("".join(part.text for part in run), matched) for matched, run in groupby(parts, key=attrgetter("matched"))
+    ]
+
+
+def highlight(text: str, query: str) -> list[Part]:
+    """The text in parts, those marked that the query matched, be it misspelt; joined, they are the text."""
+    return _joined(chain.from_iterable(_marked(text, query)))
+
+
+def excerpt(text: str, query: str, length: int) -> list[Part]:
+    """The stretch of at most `length` characters in which the query matched most, highlighted.
+
+    It is cut between words (one that is longer is shown whole), and "…" stands where text was left out.
+    """
+    pieces = _marked(text, query)
+    ends = list(accumulate(sum(len(part.text) for part in piece) for piece in pieces))
+    found = list(accumulate((sum(len(part.text) for part in piece if part.matched) for piece in pieces), initial=0))
+
+    def end_of(first: int) -> int:
+        before = ends[first - 1] if first else 0
+        return max(first + 1, bisect_right(ends, before + length))
+
+    # Of equally good stretches the first is taken: it has as much as possible of what leads up to the match.
+    first = max(range(len(pieces)), key=lambda start: found[end_of(start)] - found[start], default=0)
+    last = end_of(first)
+    before = [Part("…", matched=False)] if first else []
+    after = [Part("…", matched=False)] if last < len(pieces) else []
+    return _joined([*before, *chain.from_iterable(pieces[first:last]), *after])

@@ -1,0 +1,166 @@
+"""The model that learns routing, on examples written for these tests."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from chumchon.routing.model import TrainedModel
+from chumchon.routing.rules import Method, first_rules, route
+from chumchon.routing.training import NEVER_ALONE, Example, Figures, judge, train
+from chumchon.work_groups import OTHER, Topic, work_group_of
+
+PLACES = ["บ้านหนองบัว", "ตำบลท่าทราย", "ชุมชนวัดใหม่", "หมู่ 4", "บ้านโคกสูง", "ชุมชนริมน้ำ"]
+PATTERNS: dict[str, list[str]] = {
+    Topic.TRANSFERS_AND_CHANGES: ["เงินของ{}ยังไม่โอนสักที", "{}รอเงินงวดอยู่", "ขอเปลี่ยนโครงการของ{}"],
+    Topic.TRAINING: ["{}ขอส่งคนไปอบรม", "วิทยากรจะมาที่{}เมื่อไร", "คนใน{}อยากเรียนหลักสูตรใหม่"],
+    Topic.COMPLAINTS: ["ผู้ใหญ่{}โกงเงิน", "กรรมการ{}ทุจริต ไม่โปร่งใส", "{}มีการยักยอกของกลาง"],
+    OTHER: ["ถนนหน้า{}เป็นหลุม", "น้ำประปา{}ไม่ไหล", "ไฟฟ้า{}ดับทุกคืน"],
+}
+EXAMPLES = [
+    Example(pattern.format(place), str(label))
+    for label, patterns in PATTERNS.items()
+    for pattern in patterns
+    for place in PLACES
+]
+TERMS = {topic.value: terms for topic, terms in first_rules().topics.items()}
+
+
+def group_of(label: str) -> str:
+    return label if label == OTHER else work_group_of(Topic(label))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[TrainedModel, Figures]:
+    return train(EXAMPLES, TERMS, group_of=group_of)
+
+
+@pytest.fixture(scope="module")
+def model(trained: tuple[TrainedModel, Figures]) -> TrainedModel:
+    return trained[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("เงินงวดของบ้านดอนยังไม่โอน", Topic.TRANSFERS_AND_CHANGES),
+        ("อยากเรียนหลักสูตรทำปุ๋ย มีวิทยากรไหม", Topic.TRAINING),
+        ("กรรมการทุจริตยักยอกเงิน", Topic.COMPLAINTS),
+        ("น้ำประปาไม่ไหลมาสองวัน", OTHER),
+        # never an example, but a term
+        ("วาระการประชุมครั้งหน้า", Topic.MEETING_AGENDAS),
+        # misspelt
+        ("กรมการทุจรติ ยักยอค", Topic.COMPLAINTS),
+    ],
+)
+def test_it_learns_from_examples_and_terms(model: TrainedModel, text: str, label: str) -> None:
+    """The likeliest label is the right one, for topics that had examples and for those that had terms alone."""
+    probabilities = model.read(text).probabilities
+    assert label == max(probabilities, key=probabilities.__getitem__)
+    assert sum(probabilities.values()) == pytest.approx(1)
+
+
+def test_it_says_which_words_moved_it(model: TrainedModel) -> None:
+    """The word that decides is the strongest reason, and speaks against other labels."""
+    reading = model.read("ที่บ้านมีการทุจริต")
+    reasons = reading.reasons(Topic.COMPLAINTS)
+    assert "ทุจริต" == reasons[0].term
+    assert 0 < reasons[0].weight
+    assert 0 > next(reason.weight for reason in reading.reasons(Topic.TRAINING) if reason.term == "ทุจริต")
+
+
+def test_it_admits_what_it_does_not_know(model: TrainedModel) -> None:
+    """Where no word was learned, it says so; the empty text too."""
+    assert model.read("ทุจริต").knows_words
+    assert not model.read("qwerty ฬฬฬ").knows_words
+    assert not model.read("").knows_words
+    assert () == model.read("").reasons(Topic.COMPLAINTS)
+
+
+def test_what_belongs_to_nobody_stays_in_triage(model: TrainedModel) -> None:
+    """A text like those that people put under `other` is routed nowhere."""
+    assert route("ไฟฟ้าหน้าบ้านดับทุกคืน", first_rules(), model).abstained
+
+
+def test_it_routes_what_the_rules_cannot(model: TrainedModel) -> None:
+    """With a threshold that it reaches, it decides by itself."""
+    bold = TrainedModel(**{**vars(model), "threshold": 0.5})
+    routing = route("กรรมการยักยอกของกลาง", first_rules(), bold)
+    assert (Topic.COMPLAINTS, Method.MODEL) == (routing.topic, routing.method)
+
+
+def test_it_survives_being_stored(model: TrainedModel) -> None:
+    """A stored model judges exactly as it did before, and holds no pickle."""
+    stored = model.to_bytes()
+    again = TrainedModel.from_bytes(stored)
+    text = "เงินงวดของบ้านดอนยังไม่โอน"
+    assert model.read(text).probabilities == again.read(text).probabilities
+    assert model.threshold == again.threshold
+    assert stored == again.to_bytes()
+
+
+@pytest.mark.parametrize("stored", [b"", b"nonsense", b"\x80\x04N."])
+def test_what_is_no_model_is_refused(stored: bytes) -> None:
+    """Nothing is unpickled."""
+    with pytest.raises(ValueError, match=r"model|pickle"):
+        TrainedModel.from_bytes(stored)
+
+
+def test_training_is_deterministic(trained: tuple[TrainedModel, Figures]) -> None:
+    """The same examples give the same model, to the last bit, and the same figures."""
+    model, figures = train(EXAMPLES, TERMS, group_of=group_of)
+    assert trained[0].to_bytes() == model.to_bytes()
+    assert trained[1] == figures
+
+
+def test_equal_texts_count_once() -> None:
+    """Saying a thing a hundred times teaches no more than saying it once."""
+    once, _ = train(EXAMPLES[:40], TERMS)
+    often, figures = train([*EXAMPLES[:40], *([EXAMPLES[0]] * 100)], TERMS)
+    assert once.to_bytes() == often.to_bytes()
+    assert 40 == figures.examples
+
+
+def test_without_examples_it_never_decides_alone() -> None:
+    """On the first day it knows the terms, and only supports the rules."""
+    model, figures = train([], TERMS)
+    assert (0, NEVER_ALONE) == (figures.examples, model.threshold)
+    routing = route("ประธานทุจริตยักยอกเงิน", first_rules(), model)
+    assert (Topic.COMPLAINTS, Method.RULE) == (routing.topic, routing.method)
+
+
+def test_one_label_is_nothing_to_learn() -> None:
+    """A model of a single label is refused."""
+    with pytest.raises(ValueError, match="two labels"):
+        train([Example("อบรม", "training")], {"training": {"อบรม": 1}})
+
+
+def test_figures() -> None:
+    """Accuracy, macro F1, calibration error and coverage of a hundred judgements, worked out by hand."""
+    # 90 sure and right, 10 unsure (0.6), of which 4 are wrong
+    probabilities = np.array([[0.95, 0.05]] * 90 + [[0.6, 0.4]] * 10)
+    truth = np.array(["a"] * 96 + ["b"] * 4)
+    figures = judge(["a", "b"], probabilities, truth)
+    assert figures.accuracy == pytest.approx(0.96)
+    assert figures.macro_f1 == pytest.approx((2 * 96 / 196 + 0) / 2)
+    assert figures.calibration_error == pytest.approx((90 * 0.05 + 0) / 100)
+    assert figures.threshold == pytest.approx(0.6)
+    assert figures.coverage == pytest.approx(1.0)
+
+
+def test_a_model_that_is_not_precise_enough_never_decides() -> None:
+    """Where no confidence promises enough precision, there is no threshold to reach."""
+    figures = judge(["a", "b"], np.array([[0.9, 0.1]] * 50), np.array(["a", "b"] * 25))
+    assert (NEVER_ALONE, 0.0) == (figures.threshold, figures.coverage)
+
+
+def test_reading_needs_no_scikit_learn() -> None:
+    """The service reads models without loading what trains them."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import chumchon.routing.model, sys; print('sklearn' in sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "False" == told.strip()

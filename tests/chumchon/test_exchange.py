@@ -1,0 +1,175 @@
+"""What the Centre's messages do."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from schemas.bodies import ReferralAmended, ReferralContested, ReferralWithdrawn
+from servicekit.ids import uuid7
+
+from .conftest import UNCLEAR, Centre, Json, Office, numbers, referral_sent
+
+CaseOf = Callable[[UUID], Json]
+
+
+def amended(**changes: object) -> ReferralAmended:
+    return ReferralAmended.model_validate({**numbers(), **changes})
+
+
+def withdrawn() -> ReferralWithdrawn:
+    return ReferralWithdrawn.model_validate({**numbers(), "reason": "ผู้ร้องขอถอนเรื่อง"})
+
+
+def contested() -> ReferralContested:
+    return ReferralContested.model_validate({**numbers(), "reason": "ยังไม่ได้รับเงิน", "answer_version": 1})
+
+
+def test_a_referral_opens_a_case_and_routes_it(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """With the Centre's numbers, question and deadline; its channel stays the Centre's."""
+    referral = centre.refer()
+    case = office.case(case_of(referral)["id"])
+    assert ("referral", None, "routed", "participation", "2026-10-27T17:00:00Z") == (
+        case["origin"],
+        case["channel"],
+        case["state"],
+        case["work_group"],
+        case["due_at"],
+    )
+    assert {
+        "id": str(referral),
+        "number": "1111-2570-000123-8/1",
+        "from": "center1111",
+        "complaint_number": "1111-2570-000123-8",
+        "channel": "hotline",
+        "question": "ขอทราบกำหนดการโอนเงินเพื่อตอบผู้ร้อง",
+        "attachments": [],
+        "path": [],
+    } == case["referral"]
+    assert "สมใจ" == case["complainant"]["first_name"]
+
+
+def test_an_unclear_referral_waits_in_triage(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """Nothing is owed before a group has accepted it."""
+    case = case_of(centre.refer(**UNCLEAR))
+    assert ("new", None) == (case["state"], case["work_group"])
+    routed = office.done("PUT", f"/cases/{case['id']}/routing", {"topic": "complaints", "reason": "โทรถามแล้ว"})
+    assert ("routed", "audit") == (routed["state"], routed["work_group"])
+    assert [] == centre.owed()
+
+
+def test_a_confidential_referral_has_no_complainant(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """What the Centre keeps to itself, the Office does not know."""
+    case = office.case(case_of(centre.refer(confidential=True, complainant=None))["id"])
+    assert (True, None) == (case["confidential"], case["complainant"])
+
+
+def test_two_referrals_of_one_complaint_are_two_cases(office: Office, centre: Centre) -> None:
+    """One after another, each with its own path."""
+    centre.refer()
+    centre.refer()
+    assert 2 == office.done("GET", "/cases", count="true")["total"]
+
+
+def test_a_withdrawal_closes_the_case(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """With the Centre's reason in its history, and nothing can be done with it any more."""
+    referral = centre.refer()
+    assert "applied" == centre.send(referral, withdrawn()).disposition
+    case = case_of(referral)
+    assert "withdrawn" == case["state"]
+    last = office.done("GET", f"/cases/{case['id']}/history")["items"][-1]
+    assert ("withdraw", "center1111", "ผู้ร้องขอถอนเรื่อง") == (last["action"], last["by"], last["note"])
+    refused = office.refused("POST", f"/cases/{case['id']}/acceptance", {}, role="group_officer.participation")
+    assert (409, "move-not-allowed") == refused
+
+
+def test_a_withdrawal_while_waiting_ends_the_wait(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """The clock does not stand still in a closed case."""
+    referral = centre.refer()
+    case = case_of(referral)
+    office.accept(case)
+    office.done("POST", f"/cases/{case['id']}/questions", {"question": "ก"}, role="group_officer.participation")
+    assert "applied" == centre.send(referral, withdrawn()).disposition
+    assert "withdrawn" == case_of(referral)["state"]
+
+
+def test_an_amendment_is_added(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """Corrections change the record, information is kept beside it, attachments join."""
+    referral = centre.refer()
+    attachment = {
+        "id": str(uuid7()),
+        "filename": "ภาพถ่าย.jpg",
+        "media_type": "image/jpeg",
+        "bytes": 1,
+        "sha256": "0" * 64,
+    }
+    receipt = centre.send(
+        referral,
+        amended(
+            information="มีใบเสร็จด้วย",
+            corrections={"place": {"province": "ตรัง"}, "subject": "แก้หัวข้อ", "question": "ถามใหม่"},
+            attachments=[attachment],
+        ),
+    )
+    assert "applied" == receipt.disposition
+    case = office.case(case_of(referral)["id"])
+    assert ("ตรัง", "แก้หัวข้อ", "ถามใหม่", "ภาพถ่าย.jpg", "routed") == (
+        case["place"]["province"],
+        case["subject"],
+        case["referral"]["question"],
+        case["referral"]["attachments"][0]["filename"],
+        case["state"],
+    )
+    (told,) = office.done("GET", f"/cases/{case['id']}/messages")["items"]
+    assert ("amendment", "มีใบเสร็จด้วย") == (told["kind"], told["text"])
+
+
+def test_a_contested_answer_opens_the_case_again(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """The group answers once more, and that is version 2."""
+    referral = centre.refer()
+    case = case_of(referral)
+    office.answered(case, "โอนแล้ว")
+    assert "applied" == centre.send(referral, contested()).disposition
+    assert ("accepted", None) == (case_of(referral)["state"], case_of(referral)["answered_at"])
+    office.draft(case, "จะโอนภายใน 7 วัน")
+    assert 2 == office.approve(case)["answer"]["version"]
+
+
+@pytest.mark.parametrize("body", [withdrawn(), contested(), amended(information="ก")])
+def test_a_message_about_no_case_is_quarantined(
+    centre: Centre, body: ReferralWithdrawn | ReferralContested | ReferralAmended
+) -> None:
+    """An operator sees it, and why."""
+    receipt = centre.send(uuid7(), body)
+    assert "quarantined" == receipt.disposition
+    assert receipt.problem is not None
+    assert "/problems/case-not-found" == receipt.problem.type
+
+
+def test_what_the_state_does_not_allow_is_quarantined(centre: Centre) -> None:
+    """A case that was not answered cannot be contested."""
+    receipt = centre.send(centre.refer(), contested())
+    assert "quarantined" == receipt.disposition
+    assert receipt.problem is not None
+    assert "/problems/move-not-allowed" == receipt.problem.type
+
+
+def test_a_second_opening_of_a_referral_is_quarantined(centre: Centre) -> None:
+    """One referral is one case, even if the Centre sends it twice under different ids."""
+    receipt = centre.send(centre.refer(), referral_sent())
+    assert "quarantined" == receipt.disposition
+
+
+def test_the_centre_corrects_its_own_record(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """The registrar cannot change what the Centre keeps."""
+    case = case_of(centre.refer())
+    refused = office.refused("PATCH", f"/cases/{case['id']}", {"subject": "ก"}, headers={"If-Match": '"1"'})
+    assert (409, "record-is-the-centres") == refused
+
+
+def test_cases_are_found_by_referral(office: Office, centre: Centre) -> None:
+    """One id or several, separated by commas."""
+    first, second = centre.refer(), centre.refer()
+    centre.refer()
+    assert 2 == len(office.done("GET", "/cases", referral=f"{first},{second}")["items"])
+    assert {("/referral/0", "wrong_form")} == office.faults("GET", "/cases", referral="first")

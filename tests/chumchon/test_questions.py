@@ -1,0 +1,148 @@
+"""The store of questions and answers, the summary, and the code lists."""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+
+from servicekit.ids import uuid7
+from servicekit.testing import Template
+
+from .conftest import UNCLEAR, Centre, Json, Keys, Office, office_on
+
+CaseOf = Callable[[UUID], Json]
+
+MEETING = {
+    "subject": "ขอวาระการประชุมคณะกรรมการ",
+    "details": "ขอระเบียบวาระการประชุมและรายงานการประชุมครั้งก่อน",
+}
+
+
+def test_every_answered_question_is_kept(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """With every version of its answer, whether it came by channel or by referral; who asked is not there."""
+    own, referred = office.record("fax", **MEETING), case_of(centre.refer())
+    office.answered(own, "ส่งวาระให้แล้ว")
+    office.answered(referred, "โอนภายใน 30 วัน")
+    office.draft(referred, "โอนภายใน 15 วัน")
+    office.approve(referred)
+    newest, oldest = office.done("GET", "/questions")["items"]
+    assert ("channel", "fax", "meeting_agendas", "administration", "ส่งวาระให้แล้ว") == (
+        oldest["origin"],
+        oldest["channel"],
+        oldest["topic"],
+        oldest["work_group"],
+        oldest["answer"],
+    )
+    assert ("referral", 2, "โอนภายใน 15 วัน") == (newest["origin"], newest["answer_version"], newest["answer"])
+    question = office.done("GET", f"/questions/{newest['id']}", role="group_officer.audit")
+    assert ["โอนภายใน 30 วัน", "โอนภายใน 15 วัน"] == [answer["text"] for answer in question["answers"]]
+    assert "สมใจ" not in str(question)
+
+
+def test_an_unanswered_case_is_no_question(office: Office) -> None:
+    """The store holds what was answered."""
+    office.accept(office.record())
+    assert [] == office.done("GET", "/questions")["items"]
+
+
+def test_questions_are_searched(office: Office) -> None:
+    """Best first, with the words that were found, even with a letter wrong."""
+    office.answered(office.record("fax", **MEETING), "ส่งวาระให้แล้ว")
+    office.answered(office.record(), "โอนภายใน 30 วัน")
+    first = office.done("GET", "/questions", q="ขอวาระประชุม")["items"][0]
+    assert (MEETING["subject"], True) == (first["subject"], "วาระ" in str(first["matched_words"]))
+    assert MEETING["subject"] == office.done("GET", "/questions", q="วาระการประชุ่ม")["items"][0]["subject"]
+    assert [] == office.done("GET", "/questions", q="วาระการประชุม", topic="training")["items"]
+
+
+@pytest.fixture(scope="module")
+def two_questions(office_template: Template, keys: Keys) -> Iterator[Office]:
+    """Two questions with their answers, for lists."""
+    with office_template.clone() as url, office_on(url, keys).closing() as office:
+        office.answered(office.record("fax", **MEETING), "ส่งวาระให้แล้ว")
+        office.answered(office.record(), "โอนภายใน 30 วัน")
+        yield office
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"topic": "meeting_agendas"}, 1),
+        ({"topic": "meeting_agendas,transfers_and_changes"}, 2),
+        ({"work_group": "audit"}, 0),
+        ({"origin": "channel", "channel": "fax"}, 1),
+        ({"kind": "complaint"}, 0),
+        ({"to": "2026-01-01T00:00:00Z"}, 0),
+        ({"sort": "asked_at", "limit": 1}, 1),
+    ],
+)
+def test_questions_are_filtered(two_questions: Office, filters: dict[str, str], found: int) -> None:
+    """As lists of cases are."""
+    assert found == len(two_questions.done("GET", "/questions", **filters)["items"])
+
+
+def test_pages_of_questions_follow_each_other(office: Office) -> None:
+    """Each question once."""
+    for channel in ("fax", "po_box", "telephone"):
+        office.answered(office.record(channel), "โอนภายใน 30 วัน")
+    first = office.done("GET", "/questions", limit=2)
+    second = office.done("GET", "/questions", limit=2, cursor=first["next"])
+    assert 3 == len({it["id"] for it in [*first["items"], *second["items"]]})
+    assert second["next"] is None
+
+
+def test_no_question_of_this_id(standing_office: Office) -> None:
+    """404 for the officer, 403 for who reads no cases."""
+    path = f"/questions/{uuid7()}"
+    assert (404, "question-not-found") == standing_office.refused("GET", path)
+    assert (403, "not-allowed") == standing_office.refused("GET", path, role="operator")
+
+
+def test_the_summary_counts_the_period(office: Office, centre: Centre) -> None:
+    """By group, topic, source and state; answered in time, late, and overdue."""
+    office.answered(office.record("fax", received_at="2026-01-05T00:00:00Z"), "ตอบช้า")
+    office.record("po_box", received_at="2026-01-06T00:00:00Z")
+    office.answered(office.record("website"), "ตอบทัน")
+    office.record("telephone", **UNCLEAR)
+    centre.refer()
+    summary = office.done("GET", "/reports/summary", **{"from": "2026-01-01T00:00:00Z"}, role="director")
+    assert {
+        "cases": 5,
+        "answered": 2,
+        "answered_in_time": 1,
+        "answered_late": 1,
+    }.items() <= summary["total"].items()
+    assert {"participation": 4, None: 1} == {it["code"]: it["cases"] for it in summary["by_work_group"]}
+    assert {"fax": 1, "po_box": 1, "website": 1, "telephone": 1, "referral": 1} == {
+        it["code"]: it["cases"] for it in summary["by_source"]
+    }
+    assert {"routed": 2, "answered": 2, "new": 1} == {it["code"]: it["cases"] for it in summary["by_state"]}
+    assert {"transfers_and_changes": 4, None: 1} == {it["code"]: it["cases"] for it in summary["by_topic"]}
+    assert "2026-01-01T00:00:00Z" == summary["from"]
+
+
+def test_a_period_is_half_open(office: Office) -> None:
+    """What came in at its end belongs to the next one."""
+    office.record("fax", received_at="2026-01-05T00:00:00Z")
+    first = {"from": "2026-01-04T00:00:00Z", "to": "2026-01-05T00:00:00Z"}
+    second = {"from": "2026-01-05T00:00:00Z", "to": "2026-01-06T00:00:00Z"}
+    assert [0, 1] == [office.done("GET", "/reports/summary", **it)["total"]["cases"] for it in (first, second)]
+    backwards = {"from": second["to"], "to": second["from"]}
+    assert {("/from", "wrong_period")} == office.faults("GET", "/reports/summary", **backwards)
+
+
+def test_a_group_sees_its_own_summary(office: Office) -> None:
+    """Nothing of the others."""
+    office.record()
+    own = office.done("GET", "/reports/summary", role="group_head.participation")
+    other = office.done("GET", "/reports/summary", role="group_head.audit")
+    assert (1, 0) == (own["total"]["cases"], other["total"]["cases"])
+
+
+def test_code_lists_have_labels(standing_office: Office) -> None:
+    """Without a token, in both languages; an unknown list is 404."""
+    lists = standing_office.done("GET", "/code-lists", role=None)["items"]
+    assert {"states", "topics", "work_groups", "return_reasons", "channels"} <= {it["name"] for it in lists}
+    channels = standing_office.done("GET", "/code-lists/channels", role=None)["items"]
+    assert {"code": "po_box", "th": "ตู้ ปณ. 4", "en": "P.O. box 4"} in channels
+    assert (404, "code-list-not-found") == standing_office.refused("GET", "/code-lists/colours", role=None)

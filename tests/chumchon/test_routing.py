@@ -1,0 +1,169 @@
+"""Where cases go: decisions, deciding by hand, and the rules that people edit."""
+
+from copy import deepcopy
+
+import pytest
+
+from .conftest import GROUPS, TRANSFER, UNCLEAR, Json, Office
+
+HEAD = "group_head.participation"
+
+
+def rules(office: Office) -> Json:
+    found: Json = office.done("GET", "/routing/rules")
+    return found
+
+
+def test_the_groups_are_those_of_the_procedure(standing_office: Office) -> None:
+    """Five groups with their nine topics, for anybody with a token."""
+    groups = standing_office.done("GET", "/work-groups", role="operator")["items"]
+    assert set(GROUPS) == {group["code"] for group in groups}
+    assert 9 == sum(len(group["topics"]) for group in groups)
+
+
+def test_a_preview_routes_without_a_case(office: Office) -> None:
+    """With the terms that spoke for it; nothing is kept."""
+    preview = office.done("POST", "/routing/preview", {"text": f"{TRANSFER['subject']}\n{TRANSFER['details']}"})
+    assert ("transfers_and_changes", "participation", False) == (
+        preview["topic"],
+        preview["work_group"],
+        preview["abstained"],
+    )
+    assert {"term", "weight"} == set(preview["terms"][0])
+    assert [] == office.done("GET", "/cases")["items"]
+
+
+def test_a_preview_abstains(standing_office: Office) -> None:
+    """A text that says nothing goes nowhere."""
+    preview = standing_office.done("POST", "/routing/preview", {"text": UNCLEAR["details"]})
+    assert (None, None, True) == (preview["topic"], preview["work_group"], preview["abstained"])
+
+
+def test_a_person_routes_from_triage(office: Office) -> None:
+    """Every decision is kept, the last one is in force."""
+    case = office.record(**UNCLEAR)
+    path = f"/cases/{case['id']}/routing"
+    routed = office.ask("PUT", path, {"topic": "training", "reason": "โทรถามแล้ว"}, headers={"If-Match": '"1"'})
+    assert (200, '"2"') == (routed.status_code, routed.headers["etag"])
+    assert ("routed", "academic", "training", "person") == (
+        (seen := routed.json())["state"],
+        seen["work_group"],
+        seen["topic"],
+        seen["routing"]["method"],
+    )
+    assert [("rule", True, None), ("person", False, "โทรถามแล้ว")] == [
+        (it["method"], it["abstained"], it["reason"]) for it in office.done("GET", path)["items"]
+    ]
+
+
+def test_another_group_must_accept_for_itself(office: Office) -> None:
+    """A rerouted case leaves the group that had accepted it."""
+    case = office.record()
+    office.accept(case)
+    path = f"/cases/{case['id']}"
+    body = {"topic": "complaints", "reason": "เป็นเรื่องร้องเรียน"}
+    rerouted = office.done("PUT", f"{path}/routing", body, role=HEAD)
+    assert ("routed", "audit", None, None) == (
+        rerouted["state"],
+        rerouted["work_group"],
+        rerouted["officer"],
+        rerouted["accepted_at"],
+    )
+    assert (404, "case-not-found") == office.refused("GET", path, role=HEAD)
+    assert "accepted" == office.accept(rerouted)["state"]
+
+
+def test_another_topic_of_the_group_leaves_the_case_there(office: Office) -> None:
+    """The group that accepted it keeps it."""
+    case = office.record()
+    office.accept(case)
+    body = {"topic": "project_documents", "reason": "เป็นเรื่องเอกสาร"}
+    changed = office.done("PUT", f"/cases/{case['id']}/routing", body, role=HEAD)
+    assert ("accepted", "project_documents") == (changed["state"], changed["topic"])
+    assert changed["officer"]
+
+
+def test_a_group_hands_back_to_triage(office: Office) -> None:
+    """The case is `new` again, and out of the group's sight."""
+    case = office.record()
+    path = f"/cases/{case['id']}"
+    back = office.done("POST", f"{path}/hand-back", {"reason": "ไม่แน่ใจ"}, role="group_officer.participation")
+    assert ("new", None) == (back["state"], back["work_group"])
+    assert (404, "case-not-found") == office.refused("GET", path, role=HEAD)
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({"topic": "other", "reason": "ก"}, {("/topic", "unknown_code")}),
+        ({"topic": "training"}, {("/reason", "required")}),
+        ({"topic": "training", "reason": "ก" * 2001}, {("/reason", "too_long")}),
+    ],
+)
+def test_a_decision_is_checked(standing_office: Office, body: Json, faults: set[tuple[str, str]]) -> None:
+    """A topic of the nine, and a reason."""
+    case = standing_office.standing_case
+    assert faults == standing_office.faults("PUT", f"/cases/{case['id']}/routing", body)
+
+
+def test_changed_rules_are_in_force_at_once(office: Office) -> None:
+    """Saved as the next version, whose number the decisions keep."""
+    changed = deepcopy(first := rules(office))["rules"]
+    changed["topics"]["training"]["เรื่องที่คุยกันไว้"] = 5
+    saved = office.ask(
+        "PUT", "/routing/rules", {"rules": changed, "note": "ลอง"}, role=HEAD, headers={"If-Match": '"0"'}
+    )
+    assert (0, 1, HEAD, '"1"') == (
+        first["version"],
+        (seen := saved.json())["version"],
+        seen["saved_by"],
+        saved.headers["etag"],
+    )
+    case = office.record(**UNCLEAR)
+    assert ("academic", 1) == (case["work_group"], case["routing"]["rules_version"])
+    assert rules(office)["rules"] == seen["rules"]
+
+
+def test_broken_rules_are_refused(standing_office: Office) -> None:
+    """With every fault; the present ones stay."""
+    broken = deepcopy(rules(standing_office)["rules"])
+    broken["topics"]["training"] = {"ก": 1, "อบรม": 99}
+    broken["topics"]["cooking"] = {"ข้าว": 1}
+    assert {
+        ("/rules/topics/training/ก", "broken_rule"),
+        ("/rules/topics/training/อบรม", "broken_rule"),
+        ("/rules/topics/cooking", "broken_rule"),
+    } <= standing_office.faults("PUT", "/routing/rules", {"rules": broken}, role=HEAD)
+    assert 0 == rules(standing_office)["version"]
+
+
+def test_rules_are_not_overwritten_unseen(office: Office) -> None:
+    """Who edited an old version is told so."""
+    body = {"rules": rules(office)["rules"]}
+    office.done("PUT", "/routing/rules", body, role=HEAD)
+    old = {"If-Match": '"0"'}
+    assert (412, "version-mismatch") == office.refused("PUT", "/routing/rules", body, role=HEAD, headers=old)
+    assert (403, "not-allowed") == office.refused("PUT", "/routing/rules", body, role="group_officer.audit")
+
+
+def test_a_trial_tells_what_would_change(office: Office) -> None:
+    """Compared with what people decided; nothing is changed, and of other groups' cases only the number is told."""
+    office.record()
+    unclear = office.record(**UNCLEAR)
+    office.done("PUT", f"/cases/{unclear['id']}/routing", {"topic": "training", "reason": "โทรถามแล้ว"})
+    changed = rules(office)["rules"]
+    changed["topics"]["training"]["เรื่องที่คุยกันไว้"] = 5
+    trial = office.done("POST", "/routing/rules/trial", {"rules": changed}, role="group_head.academic")
+    assert {
+        "cases": 2,
+        "changed": 1,
+        "abstained_before": 1,
+        "abstained_after": 0,
+        "decided_by_people": 1,
+        "right_before": 0,
+        "right_after": 1,
+        "changes": [{"case_number": unclear["case_number"], "before": None, "after": "training"}],
+    } == trial
+    seen_by_others = office.done("POST", "/routing/rules/trial", {"rules": changed}, role="group_head.audit")
+    assert (1, []) == (seen_by_others["changed"], seen_by_others["changes"])
+    assert 0 == rules(office)["version"]

@@ -1,0 +1,3 @@
+"""Fixtures for every test: `databases`, the PostgreSQL of this run."""
+
+from servicekit.testing import databases as databases

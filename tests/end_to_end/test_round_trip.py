@@ -1,0 +1,124 @@
+"""Complaints travel from the Centre to the Office and their answers back, between two real processes."""
+
+from collections.abc import Callable
+
+import pytest
+
+from devstack.demo.people import Json
+from devstack.testing.acting import CENTRE_CHANNELS, OFFICE_CHANNELS, answer, case_by, complaint_by, refer
+from devstack.testing.pair import Pair
+from servicekit.testing import eventually
+
+
+def becomes(state: str, look: Callable[[], Json]) -> Json:
+    """What `look` gives once its state is the one awaited."""
+    return eventually(lambda: seen if (seen := look())["state"] == state else None)
+
+
+def referral_becomes(pair: Pair, state: str, referral: Json) -> Json:
+    return becomes(state, lambda: pair.centre.referral(referral["id"]))
+
+
+def moves(pair: Pair, complaint: Json) -> list[tuple[str | None, str]]:
+    """From where to where the complaint's history says it went, oldest first."""
+    history = pair.centre.read("officer", f"/v1/complaints/{complaint['id']}/history")["items"]
+    return [(entry["from_state"], entry["to_state"]) for entry in history if entry["about"] == "complaint"]
+
+
+@pytest.mark.parametrize("channel", CENTRE_CHANNELS)
+def test_a_referred_complaint_comes_back_answered(pair: Pair, channel: str) -> None:
+    """What the Office answers, the Centre has recorded, whatever channel the complaint came by."""
+    complaint, referral = refer(pair.centre, complaint_by(channel, "ขอทราบระเบียบและหลักเกณฑ์การโอนเงินโครงการ"))
+    case = eventually(lambda: pair.office.case_of(referral["id"]))
+    assert complaint["tracking_number"] == case["referral"]["complaint_number"]
+    assert referral["number"] == case["referral"]["number"]
+    answer(pair.office, case, "โอนภายใน 30 วัน")
+    answered = referral_becomes(pair, "answered", referral)
+    assert (answered["answer"]["version"], answered["answer"]["text"]) == (1, "โอนภายใน 30 วัน")
+    assert case["case_number"] == answered["case_number"]
+    assert pair.centre.complaint(complaint["id"])["state"] == "answered"
+    assert moves(pair, complaint) == [
+        (None, "received"),
+        ("received", "verified"),
+        ("verified", "referred"),
+        ("referred", "answered"),
+    ]
+    assert pair.exchange_faults() == []
+
+
+@pytest.mark.parametrize("channel", OFFICE_CHANNELS)
+def test_a_case_of_an_own_channel_is_answered_at_the_office(pair: Pair, channel: str) -> None:
+    """A case that came to the Office itself is answered there, and the Centre hears nothing of it."""
+    owed_before = len(pair.outbox("office"))
+    case = pair.office.open_case(case_by(channel, "ขอวาระการประชุมและรายงานการประชุมคณะกรรมการ"))
+    answer(pair.office, case, "ส่งวาระการประชุมให้แล้ว")
+    assert pair.office.case(case["id"])["state"] == "answered"
+    assert owed_before == len(pair.outbox("office"))
+
+
+def test_an_office_that_is_down_gets_everything_when_it_is_back(pair: Pair) -> None:
+    """Ten complaints referred while the Office is down wait as queued, and each opens one case when it is back."""
+    pair.office_process.kill()
+    referred = [refer(pair.centre, complaint_by("hotline", f"ขอติดตามความคืบหน้า เรื่องที่ {n}")) for n in range(10)]
+    eventually(lambda: any(row["last_problem"] for row in pair.outbox("centre")))
+    assert {"queued"} == {pair.centre.referral(referral["id"])["state"] for _, referral in referred}
+    pair.office_process.start()
+    pair.office_process.wait_until_ready()
+    pair.wait_until_settled()
+    for complaint, referral in referred:
+        (case,) = pair.office.items("registrar", "/v1/cases", referral=referral["id"])
+        assert complaint["tracking_number"] == case["referral"]["complaint_number"]
+        referral_becomes(pair, "delivered", referral)
+    assert pair.exchange_faults() == []
+
+
+def test_a_returned_complaint_is_the_centres_again_and_may_be_referred_again(pair: Pair) -> None:
+    """A return gives the complaint back with its reason; a second referral is a new sending with the path so far."""
+    complaint, first = refer(pair.centre, complaint_by("letter", "ขอให้ตรวจสอบการทุจริตของกรรมการ"))
+    case = eventually(lambda: pair.office.case_of(first["id"]))
+    pair.office.hand_back(routed(pair, case), "unclear", "ไม่ทราบชื่อชุมชน")
+    returned = referral_becomes(pair, "returned", first)
+    assert pair.centre.complaint(complaint["id"])["state"] == "verified"
+    again = pair.centre.refer(complaint["id"], "ชุมชนบ้านทุ่งตัวอย่าง ขอให้ตรวจสอบ", insist=True)
+    assert [f"{complaint['tracking_number']}/1", f"{complaint['tracking_number']}/2"] == [
+        returned["number"],
+        again["number"],
+    ]
+    other_case = eventually(lambda: pair.office.case_of(again["id"]))
+    assert case["id"] != other_case["id"]
+    answer(pair.office, other_case, "ตรวจสอบแล้ว")
+    referral_becomes(pair, "answered", again)
+    assert pair.centre.referral(first["id"])["state"] == "returned"
+    assert pair.exchange_faults() == []
+
+
+def test_a_withdrawn_referral_closes_its_case(pair: Pair) -> None:
+    """What the Centre takes back, the Office no longer works on."""
+    complaint, referral = refer(pair.centre, complaint_by("walk_in", "ขอหลักสูตรการฝึกอบรม"))
+    case = eventually(lambda: pair.office.case_of(referral["id"]))
+    pair.centre.withdraw(referral["id"], "ผู้ร้องขอถอนเรื่อง")
+    becomes("withdrawn", lambda: pair.office.case(case["id"]))
+    assert pair.centre.referral(referral["id"])["state"] == "withdrawn"
+    assert pair.centre.complaint(complaint["id"])["state"] == "verified"
+    assert pair.exchange_faults() == []
+
+
+def test_a_corrected_answer_supersedes_the_first(pair: Pair) -> None:
+    """Version 2 of an answer is what the Centre shows from then on."""
+    complaint, referral = refer(pair.centre, complaint_by("website", "เข้าเว็บไซต์ไม่ได้ ลืมรหัสผ่าน"))
+    case = answer(pair.office, eventually(lambda: pair.office.case_of(referral["id"])), "แก้ไขแล้ววันที่ 5")
+    referral_becomes(pair, "answered", referral)
+    pair.office.approve(case, "แก้ไขแล้ววันที่ 6")
+    answered = eventually(
+        lambda: seen if (seen := pair.centre.referral(referral["id"]))["answer"]["version"] == 2 else None
+    )
+    assert answered["answer"]["text"] == "แก้ไขแล้ววันที่ 6"
+    assert pair.centre.complaint(complaint["id"])["state"] == "answered"
+    assert pair.exchange_faults() == []
+
+
+def routed(pair: Pair, case: Json) -> Json:
+    """The case in a work group: by its content, or else by the registrar."""
+    if case["work_group"] is None:
+        pair.office.reroute(case["id"], "complaints", "ให้ตรวจสอบ")
+    return pair.office.case(case["id"])

@@ -1,0 +1,122 @@
+"""Thai text made comparable."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thaikit.text import (
+    Part,
+    excerpt,
+    highlight,
+    normalise,
+    segment,
+    skeleton,
+    sort_key,
+    trigrams,
+    words,
+)
+
+THAI = st.text(st.sampled_from([chr(code) for code in range(0x0E01, 0x0E5C)] + list(" \n1a.\u200b")), max_size=300)
+ANYTHING = st.text(max_size=200)
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("น\u0e4dา", "น\u0e33"),
+        ("น\u0e4d\u0e49า", "น\u0e49\u0e33"),
+        ("เเก้", "แก้"),
+        ("ที\u200bดิน", "ทีดิน"),
+        ("๑๒๓ บาท", "123 บาท"),
+        ("Website", "website"),
+        ("นานมากกกกก", "นานมากก"),
+        ("โทร 1111", "โทร 1111"),
+        ("1000000 บาท", "1000000 บาท"),
+        ("ก\u0e48\u0e35", "ก\u0e35\u0e48"),
+        ("  เรื่อง   ร้องเรียน ", "เรื่อง ร้องเรียน"),
+    ],
+)
+def test_look_alikes_have_one_spelling(written: str, normal: str) -> None:
+    """Texts that look alike, or differ in what nobody means, are normalised to the same text."""
+    assert normal == normalise(written)
+
+
+@given(THAI | ANYTHING)
+def test_normalising_again_changes_nothing(text: str) -> None:
+    """What is normal stays as it is."""
+    once = normalise(text)
+    assert once == normalise(once)
+
+
+@given(THAI | ANYTHING)
+def test_segments_joined_are_the_text(text: str) -> None:
+    """Segmentation neither loses nor changes a character."""
+    assert text == "".join(segment(text))
+
+
+def test_a_long_text_without_spaces_is_cut_whole() -> None:
+    """Text far longer than the segmenter's window keeps every character, and its words."""
+    text = "โอนเงินโครงการชุมชนพอเพียงไม่ครบ" * 600
+    pieces = segment(text)
+    assert text == "".join(pieces)
+    assert 500 < pieces.count("ชุมชนพอเพียง")
+
+
+def test_words_of_the_domain_stay_whole() -> None:
+    """The project's own words and abbreviations are not cut apart, and punctuation is no word."""
+    assert ["กทบ.", "และ", "ชุมชนพอเพียง", "ร้องเรียน", "1111"] == words("กทบ. และ ชุมชนพอเพียง (ร้องเรียน ๑๑๑๑)!")
+
+
+def test_a_skeleton_forgets_what_people_mistype() -> None:
+    """With and without its tone marks and thanthakhat, a word has one skeleton."""
+    assert skeleton("ศูนยรับเรืองรองเรียน") == skeleton("ศูนย์รับเรื่องร้องเรียน")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", []), ("...", []), ("ไป", ["ไป"]), ("เงิน", ["เงิ", "งิน"]), ("ไป มา", ["ไป ", "ป ม", " มา"])],
+)
+def test_trigrams(text: str, expected: list[str]) -> None:
+    """Every run of three characters, a short text as a whole, nothing of a text without letters."""
+    assert expected == trigrams(text)
+
+
+def test_names_sort_as_in_the_dictionary() -> None:
+    """The vowel before a consonant and the marks above it do not lead the order."""
+    names = ["แก่น", "ก้าว", "เชียงราย", "กาว", "ชัยนาท", "ไทย", "เกาะ", "ทราย", "แกน"]
+    assert ["กาว", "ก้าว", "เกาะ", "แกน", "แก่น", "ชัยนาท", "เชียงราย", "ทราย", "ไทย"] == sorted(names, key=sort_key)
+
+
+def test_highlighting_marks_words_and_their_misspellings() -> None:
+    """What the query matched is marked, with wrong tone marks too, and the parts are the text again."""
+    text = "การโอนเงินงวดที่สองล่าช้า เพราะธนาคารปิด"
+    parts = highlight(text, "โอนเงิน ลาชา")
+    assert text == "".join(part.text for part in parts)
+    assert ["โอนเงิน", "ล่าช้า"] == [part.text for part in parts if part.matched]
+
+
+@given(THAI, THAI)
+def test_highlighting_keeps_the_text(text: str, query: str) -> None:
+    """Whatever is searched for, the highlighted parts joined are the text, and neighbours differ."""
+    parts = highlight(text, query)
+    assert text == "".join(part.text for part in parts)
+    assert all(first.matched != second.matched for first, second in pairwise(parts))
+
+
+def test_an_excerpt_shows_where_the_query_matched() -> None:
+    """Of a long text the stretch with the match is shown, and where something was left out."""
+    text = "ทั่วไป " * 100 + "ขั้นตอนการโอนเงินงวดสุดท้าย" + " อื่นๆ" * 100
+    parts = excerpt(text, "โอนเงิน", 60)
+    assert Part("โอนเงิน", matched=True) in parts
+    shown = "".join(part.text for part in parts)
+    assert shown[0] == shown[-1] == "…"
+    assert len(shown) <= 62
+
+
+@given(THAI, st.integers(20, 100))
+def test_an_excerpt_without_a_match_is_the_beginning(text: str, length: int) -> None:
+    """When nothing matched, the text is shown from its beginning."""
+    shown = "".join(part.text for part in excerpt(text, "xyz", length))
+    assert text.startswith(shown.removesuffix("…"))
