@@ -303,7 +303,7 @@ def test_a_correction_names_the_version_that_it_was_made_from(busy_centre: Centr
     [
         ({"subject": None}, {"/subject": "required"}),
         ({"state": "closed"}, {"/state": "unknown_field"}),
-        ({"channel": "walk_in"}, {"/evidence/counter": "required", "/evidence/id_checked": "required"}),
+        ({"channel": "walk_in"}, {"/evidence/counter": "required"}),
         ({"complainant": {"phone": "1"}}, {"/complainant/phone": "wrong_phone"}),
         ({"evidence": {"postmarked_on": "2026-10-31"}}, {"/evidence/postmarked_on": "after_receipt"}),
     ],

@@ -193,9 +193,9 @@ def test_tables_are_what_the_records_say(database_url: str) -> None:
     engine.dispose()
 
 
-def test_the_openapi_document_is_the_committed_one(quiet_centre: Centre) -> None:
+def test_the_openapi_document_is_the_committed_one() -> None:
     """`center1111 openapi docs/openapi/center1111.json` writes it anew."""
-    assert DOCUMENT.read_text("utf-8") == openapi_document(quiet_centre.app)
+    assert DOCUMENT.read_text("utf-8") == openapi_document()
 
 
 def test_the_service_is_ready_when_its_database_is(quiet_centre: Centre) -> None:
