@@ -24,7 +24,7 @@ run: .venv/ready  ## Start both services on an embedded PostgreSQL, until Ctrl-C
 	@$(RUN) devstack run $(ARGS)
 
 demo: .venv/ready  ## Play the whole story on fresh services; FILE=complaints.csv takes real ones instead
-	@$(RUN) devstack demo $(if $(FILE),--file '$(FILE)') $(ARGS)
+	@$(RUN) devstack demo $(if $(FILE),'$(FILE)') $(ARGS)
 
 tokens: .venv/ready  ## Print URLs and new tokens of the running services (or compose's), as JSON
 	@$(RUN) devstack tokens $(ARGS)

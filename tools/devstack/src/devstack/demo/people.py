@@ -23,6 +23,7 @@ CONNECTIONS = 16
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 30.0
 ATTEMPTS = 8
+LONGEST_PAUSE_SECONDS = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -114,7 +115,8 @@ class Service:
                 continue
             if answer.status_code not in _BUSY or last:
                 break
-            time.sleep(float(answer.headers.get("Retry-After", POLL_SECONDS * 2**attempt)))
+            asked = float(answer.headers.get("Retry-After", POLL_SECONDS * 2**attempt))
+            time.sleep(min(asked, LONGEST_PAUSE_SECONDS))
         if not answer.is_success:
             raise Refused(answer.status_code, _problem(answer), f"{method} {path}")
         return answer
