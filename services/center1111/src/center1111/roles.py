@@ -22,3 +22,4 @@ Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
 Editor = Annotated[Actor, Depends(require("km_editor"))]
+Publisher = Annotated[Actor, Depends(require("km_editor", "supervisor"))]

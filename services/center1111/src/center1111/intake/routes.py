@@ -98,8 +98,8 @@ async def _wanted(
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
     ] = None,
-    received_from: Annotated[Timestamp | None, Query()] = None,
-    received_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
+    from_: Annotated[Timestamp | None, Query(alias="from", description="Received at this moment or later.")] = None,
+    to: Annotated[Timestamp | None, Query(description="Received before this moment.")] = None,
     recorded_from: Annotated[Timestamp | None, Query()] = None,
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
@@ -116,8 +116,8 @@ async def _wanted(
         "work_group": work_group,
         "tracking_number": tracking_number,
         "referred_to": referred_to,
-        "received_from": received_from,
-        "received_to": received_to,
+        "from": from_,
+        "to": to,
         "recorded_from": recorded_from,
         "recorded_to": recorded_to,
         "due_to": due_to,
