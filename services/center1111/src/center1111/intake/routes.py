@@ -199,7 +199,7 @@ def get_complaint(complaint_id: UUID, session: Reading, actor: Reader) -> Compla
             "content": {
                 "application/merge-patch+json": {
                     "schema": {"type": "object"},
-                    "examples": {"place": {"value": {"place": {"province": "ลำปาง"}}}},
+                    "examples": {"place": {"value": {"place": {"province": "ลำปาง", "district": "เกาะคา"}}}},
                 }
             }
         }
