@@ -24,11 +24,12 @@ from servicekit.fields import Line, Timestamp, View
 from servicekit.filters import CommaIsOr
 from servicekit.identity import Actor
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired, check_version
 
 router = Router(tags=["complaints"])
-public_router = Router(tags=["public"])
+public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 
 PUBLIC: Final = "public"
 """Who recorded what came by the public website."""
@@ -198,7 +199,7 @@ def get_complaint(complaint_id: UUID, session: Reading, actor: Reader) -> Compla
             "content": {
                 "application/merge-patch+json": {
                     "schema": {"type": "object"},
-                    "examples": {"place": {"value": {"place": {"province": "ลำปาง"}}}},
+                    "examples": {"place": {"value": {"place": {"province": "ลำปาง", "district": "เกาะคา"}}}},
                 }
             }
         }

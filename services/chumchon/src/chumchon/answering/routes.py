@@ -30,12 +30,13 @@ from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
 from servicekit.identity import Actor, require
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch, IfMatchRequired
 from servicekit.words import Words
 
 router = Router(tags=["answering"])
-public_router = Router(tags=["public"], prefix="/public")
+public_router = Router(tags=["public"], prefix="/public", dependencies=[PUBLIC_LIMIT])
 
 Worker = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD))]
 Returner = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD, REGISTRAR))]
