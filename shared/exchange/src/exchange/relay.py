@@ -22,11 +22,11 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from exchange.backoff import backoff_seconds
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
 from exchange.metrics import ExchangeMetrics
 from exchange.parties import Exchange, Peer
 from schemas import BATCH_BYTES, BATCH_MESSAGES, Disposition, Receipt
+from servicekit.backoff import backoff_seconds
 from servicekit.clock import utc_now
 from servicekit.database import Query, Sessions
 from servicekit.ids import uuid7
