@@ -94,6 +94,7 @@ def openapi_document() -> str:
         write_keys(keys, generate_keys())
         service = create_app(
             Settings(
+                environment="development",
                 database_url="postgresql://nobody@127.0.0.1:1/none",
                 issuer="urn:none",
                 issuer_jwks=str(keys),
