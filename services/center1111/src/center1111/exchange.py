@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from center1111.problems import PROBLEMS
+from center1111.recalling import RECALLED
 from center1111.referrals import actions
 from exchange import Effects, Handler
 from schemas import (
@@ -74,4 +75,4 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "referral.answered.v1": _answered,
 }
 
-EFFECTS: Final = Effects(handlers=HANDLERS, problems=PROBLEMS)
+EFFECTS: Final = Effects(handlers=HANDLERS, problems=PROBLEMS, recalled=RECALLED)

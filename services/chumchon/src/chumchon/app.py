@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 
 from chumchon.answering import routes as answering
 from chumchon.code_lists import routes as code_lists
-from chumchon.exchange import handlers
+from chumchon.exchange import handlers, recalled
 from chumchon.intake import public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
@@ -75,7 +75,7 @@ def make_exchange(settings: Settings) -> Exchange:
 
 def make_effects(settings: Settings) -> Effects:
     """What the messages of peers do here, as the settings say."""
-    return Effects(handlers(settings.deadlines()), PROBLEMS)
+    return Effects(handlers(settings.deadlines()), PROBLEMS, recalled=recalled())
 
 
 def create_app(settings: Settings) -> FastAPI:
