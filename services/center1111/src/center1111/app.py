@@ -20,10 +20,12 @@ from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
 from center1111.reports import routes as reports
+from center1111.roles import OFFICERS
 from center1111.settings import Settings
 from center1111.steps import PARTY
 from center1111.tracking import routes as tracking
 from center1111.verification import routes as verification
+from center1111.watching import watches
 from exchange import (
     PROBLEMS as EXCHANGE_PROBLEMS,
 )
@@ -33,9 +35,12 @@ from exchange import (
     OwnKeys,
     Relay,
     StatusCollector,
+    Upkeep,
+    alarms_router,
     announcing,
     exchange_router,
     keys_router,
+    upkeep,
 )
 from servicekit.identity import require
 from servicekit.migrating import head_of
@@ -52,6 +57,7 @@ _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "reports", "description": "รายงานสรุป · Summaries."},
     {"name": "code-lists", "description": "รหัสและคำอธิบาย · Codes and their labels."},
     {"name": "exchange", "description": "การแลกเปลี่ยนข้อมูลกับหน่วยงาน · The exchange with agencies."},
+    {"name": "alarms", "description": "การแจ้งเตือนเรื่องที่ค้างเกินกำหนด · What has waited beyond its limit."},
     {"name": "health", "description": "สถานะของระบบ · Whether the service can work."},
 ]
 
@@ -90,13 +96,18 @@ def create_app(settings: Settings) -> FastAPI:
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
-    operators = Depends(require("operator", "auditor"))
+    readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
+    told = effects(app.state.deadlines)
     app.include_router(
-        exchange_router(exchange, effects(app.state.deadlines), operators=operators, metrics=metrics), prefix="/v1"
+        exchange_router(exchange, told, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
     )
+    watched = watches(settings.limits())
+    app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS))), prefix="/v1")
     app.include_router(keys_router(exchange))
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))
+    plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways())
+    app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, told, plan)))
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
         relay = Relay(exchange, app.state.sessions, metrics)

@@ -9,8 +9,9 @@ from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
 from center1111.deadlines import Deadlines, Rung
+from center1111.watching import Limits
 from center1111.writers import Writers
-from exchange import Peer
+from exchange import AlarmSettings, Peer
 from servicekit.settings import ServiceSettings
 from thaikit.calendar import holidays_with
 
@@ -77,6 +78,14 @@ class Settings(ServiceSettings):
         None, description="Days that the cabinet made holidays or working days: `+ 2026-01-02 name` or `- 2026-05-13`."
     )
 
+    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
+    acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
+    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    telling_within_days: int = Field(5, ge=1, description="Working days until an answer not passed on is an alarm.")
+    alarms: AlarmSettings = Field(
+        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
+    )
+
     @property
     def agencies(self) -> list[Peer]:
         """The peers as the exchange knows them."""
@@ -105,3 +114,12 @@ class Settings(ServiceSettings):
         if self.environment == "production" and self.writers_key.get_secret_value() == DEVELOPMENT_WRITERS_KEY:
             raise ValueError("WRITERS_KEY is needed in production: 32 random bytes or more, kept for ever")
         return self
+
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.telling_within_days,
+        )

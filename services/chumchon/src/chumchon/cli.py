@@ -1,4 +1,4 @@
-"""The Office's commands: `chumchon serve | relay | migrate | sample | openapi`."""
+"""The Office's commands: `chumchon serve | relay | migrate | sample | openapi | exchange …`."""
 
 import json
 import sys
@@ -12,10 +12,11 @@ import typer
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from chumchon.app import MIGRATIONS, create_app, make_exchange
+from chumchon.app import MIGRATIONS, create_app, make_effects, make_exchange
 from chumchon.sample import load_sample
 from chumchon.settings import PARTY, PREFIX, Settings
 from exchange import ExchangeMetrics, Relay, generate_keys, listening, write_keys
+from exchange.cli import Desk, exchange_commands
 from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
@@ -52,6 +53,24 @@ def _explained() -> Iterator[None]:
 
 def _settings() -> Settings:
     return Settings()
+
+
+@contextmanager
+def _desk() -> Iterator[Desk]:
+    with _explained():
+        settings = _settings()
+        exchange = make_exchange(settings)
+        engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} commands")
+        sessions = make_sessions(engine)
+        exchange.enrol(sessions)
+        try:
+            yield Desk(exchange, sessions, make_effects(settings), settings.exchange_keys_file)
+        finally:
+            exchange.close()
+            engine.dispose()
+
+
+cli.add_typer(exchange_commands(_desk), name="exchange")
 
 
 @cli.command()

@@ -7,6 +7,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chumchon.deadlines import Deadlines
+from chumchon.watching import Limits
+from exchange import AlarmSettings
 from servicekit.fields import View
 from servicekit.settings import SECRETS_DIR, ServiceSettings
 from thaikit.calendar import Holidays, holidays_with
@@ -50,6 +52,25 @@ class Settings(ServiceSettings):
     draft_required: bool = Field(
         default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
     )
+
+    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
+    triage_within_days: int = Field(1, ge=1, description="Working days until a case in triage is an alarm.")
+    acceptance_within_days: int = Field(2, ge=1, description="Working days until an unaccepted case is an alarm.")
+    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    telling_within_days: int = Field(3, ge=1, description="Working days until an answer not passed on is an alarm.")
+    alarms: AlarmSettings = Field(
+        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
+    )
+
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            triage_days=self.triage_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.telling_within_days,
+        )
 
     def deadlines(self) -> Deadlines:
         """The deadlines that follow from these settings; reads the file of special days."""
