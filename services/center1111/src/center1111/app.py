@@ -1,6 +1,7 @@
 """The Centre put together."""
 
 import contextlib
+import re
 import threading
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -13,6 +14,8 @@ from fastapi import Depends, FastAPI
 
 from center1111 import code_lists
 from center1111.answers import routes as answers
+from center1111.attachments import routes as attachments
+from center1111.attachments.actions import Vault
 from center1111.closure import routes as closure
 from center1111.exchange import EFFECTS
 from center1111.intake import routes as intake
@@ -37,11 +40,14 @@ from exchange import (
     exchange_router,
     keys_router,
 )
+from servicekit.files.scanning import ClamAV
+from servicekit.files.storing import FileStore
 from servicekit.identity import require
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
+_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -73,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             answers.router,
             referrals.router,
             closure.router,
+            attachments.router,
             tracking.router,
             intake.public_router,
             tracking.public_router,
@@ -82,9 +89,13 @@ def create_app(settings: Settings) -> FastAPI:
         problems={**EXCHANGE_PROBLEMS, **PROBLEMS},
         migrations_head=head_of(MIGRATIONS),
         tags=_TAGS,
+        streamed=_STREAMED,
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.vault = Vault(
+        FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
+    )
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))

@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from center1111.codes import AnswerOrigin, RefusalGround
-from center1111.journey import ArticleState, Move, ReferralMove, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, Move, ReferralMove, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
+from servicekit.files.kinds import MediaType
 from thaikit.search import search_index
 
 
@@ -45,6 +46,8 @@ class Record(DeclarativeBase):
         ReferralState: _Code(ReferralState),
         ReferralMove: _Code(ReferralMove),
         ArticleState: _Code(ArticleState),
+        AttachmentState: _Code(AttachmentState),
+        MediaType: _Code(MediaType),
         AnswerOrigin: _Code(AnswerOrigin),
         RefusalGround: _Code(RefusalGround),
         Channel: _Code(Channel),
@@ -231,6 +234,28 @@ class ArticleVersion(Record):
     written_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
+
+
+class Attachment(Record):
+    """A file that belongs to a complaint: announced first, then sent; the file itself is in the file store."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    filename: Mapped[str]
+    media_type: Mapped[MediaType]
+    announced_bytes: Mapped[int]
+    announced_sha256: Mapped[str | None]
+    announced_at: Mapped[datetime]
+    announced_by: Mapped[str]
+    state: Mapped[AttachmentState]
+    received_at: Mapped[datetime | None]
+    received_sha256: Mapped[str | None]
+    store_key: Mapped[str | None]
+    bytes: Mapped[int | None]
+    sha256: Mapped[str | None]
+    threat: Mapped[str | None]
 
 
 ARTICLES_SEARCH = search_index(Record.metadata, "articles")
