@@ -19,6 +19,8 @@ from center1111.attachments.actions import Vault
 from center1111.closure import routes as closure
 from center1111.exchange import EFFECTS
 from center1111.intake import routes as intake
+from center1111.intake.imports import routes as imports
+from center1111.intake.imports.actions import run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
@@ -47,7 +49,7 @@ from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
-_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content")
+_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -73,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         "Takes complaints in by four channels, verifies, answers or refers them, and records the answers.",
         version=version("center1111"),
         routers=[
+            imports.router,
             intake.router,
             verification.router,
             knowledge.router,
@@ -96,6 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.vault = Vault(
         FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
     )
+    app.state.imports_bell = threading.Event()
+    app.state.alongside.append(_importing(app))
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
@@ -124,6 +129,22 @@ async def _warm() -> AsyncIterator[None]:
 async def _closing(exchange: Exchange) -> AsyncIterator[None]:
     yield
     exchange.close()
+
+
+@contextlib.asynccontextmanager
+async def _importing(app: FastAPI) -> AsyncIterator[None]:
+    """Record imported tables beside the requests."""
+    state, stop = app.state, threading.Event()
+    worker = threading.Thread(
+        target=run_imports, args=(state.sessions, state.deadlines, state.imports_bell, stop), name="imports"
+    )
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        state.imports_bell.set()
+        await anyio.to_thread.run_sync(worker.join)
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from center1111.journey import ArticleState, AttachmentState, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, ImportState, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
 from servicekit.files.kinds import MediaType
 from servicekit.words import Words
@@ -112,6 +112,15 @@ CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
         ArticleState.DRAFT: Code(Words("ฉบับร่าง", "Draft")),
         ArticleState.PUBLISHED: Code(Words("เผยแพร่", "Published")),
         ArticleState.RETIRED: Code(Words("เลิกใช้", "Retired")),
+    },
+    "import_states": {
+        ImportState.QUEUED: Code(Words("รอดำเนินการ", "Queued")),
+        ImportState.RUNNING: Code(Words("กำลังดำเนินการ", "Running")),
+        ImportState.REFUSED: Code(Words("มีข้อผิดพลาด ไม่ได้บันทึกแถวใด", "Refused: nothing was recorded")),
+        ImportState.CHECKED: Code(
+            Words("ตรวจแล้วถูกต้องทุกแถว ยังไม่บันทึก", "Checked: all rows are right, none was recorded")
+        ),
+        ImportState.DONE: Code(Words("บันทึกครบทุกแถว", "Done: every row was recorded")),
     },
     "attachment_states": {
         AttachmentState.ANNOUNCED: Code(Words("รอรับแฟ้ม", "Announced, the file has not come")),

@@ -115,6 +115,16 @@ class ArticleState(StrEnum):
     RETIRED = "retired"
 
 
+class ImportState(StrEnum):
+    """Where an import stands. Whatever happens, all of its rows are recorded, or none is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    REFUSED = "refused"
+    CHECKED = "checked"
+    DONE = "done"
+
+
 class AttachmentState(StrEnum):
     """Where an attached file stands: only an available one is handed out."""
 

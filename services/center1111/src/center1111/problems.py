@@ -6,6 +6,7 @@ from typing import Final
 
 from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
 from center1111.code_lists import CodeListNotFound
+from center1111.intake.imports.actions import ImportNotFound
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
@@ -52,6 +53,12 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
         Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
+    ),
+    ImportNotFound: Problem(
+        "import-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการนำเข้า", "No such import"),
+        Words("โปรดตรวจสอบรหัสการนำเข้า", "Check the import's id."),
     ),
     CodeListNotFound: Problem(
         "code-list-not-found",

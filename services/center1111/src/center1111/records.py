@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from center1111.codes import AnswerOrigin, RefusalGround
-from center1111.journey import ArticleState, AttachmentState, Move, ReferralMove, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, ImportState, Move, ReferralMove, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
 from servicekit.files.kinds import MediaType
 from thaikit.search import search_index
@@ -40,6 +40,7 @@ class Record(DeclarativeBase):
         UUID: sa.Uuid,
         datetime: sa.DateTime(timezone=True),
         dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(sa.Text),
         State: _Code(State),
         Move: _Code(Move),
@@ -48,6 +49,7 @@ class Record(DeclarativeBase):
         ArticleState: _Code(ArticleState),
         AttachmentState: _Code(AttachmentState),
         MediaType: _Code(MediaType),
+        ImportState: _Code(ImportState),
         AnswerOrigin: _Code(AnswerOrigin),
         RefusalGround: _Code(RefusalGround),
         Channel: _Code(Channel),
@@ -256,6 +258,37 @@ class Attachment(Record):
     bytes: Mapped[int | None]
     sha256: Mapped[str | None]
     threat: Mapped[str | None]
+
+
+class ComplaintImport(Record):
+    """A table of complaints that is to be recorded as a whole; its content is kept until that is decided."""
+
+    __tablename__ = "complaint_imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[ImportState]
+    dry_run: Mapped[bool]
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    attempt: Mapped[int]
+    leased_until: Mapped[datetime | None]
+    rows_total: Mapped[int | None]
+    rows_done: Mapped[int]
+    errors: Mapped[list[dict[str, Any]]]
+    errors_total: Mapped[int]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportedRow(Record):
+    """Which complaint a row of an import became."""
+
+    __tablename__ = "imported_rows"
+
+    import_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaint_imports.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), unique=True)
 
 
 ARTICLES_SEARCH = search_index(Record.metadata, "articles")
