@@ -217,7 +217,7 @@ def test_the_agency_is_told_of_what_it_may_fetch(busy_centre: Centre) -> None:
     announced(busy_centre, complaint)
     referral = busy_centre.referred(busy_centre.complaint(complaint["id"]))
     second = sent(busy_centre, announced(busy_centre, complaint))
-    amendment = {"information": "ส่งใบเสนอราคาเพิ่มเติม"}
+    amendment = {"text": "ส่งใบเสนอราคาเพิ่มเติม"}
     ok_or_made = busy_centre.as_("officer").post(f"/v1/referrals/{referral['id']}/amendments", json=amendment)
     assert ok_or_made.is_success, ok_or_made.text
     told = [message["data"]["attachments"] for message in busy_centre.owed(referral["id"])]

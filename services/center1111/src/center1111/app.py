@@ -17,7 +17,7 @@ from center1111.answers import routes as answers
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
 from center1111.closure import routes as closure
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake.imports import routes as imports
 from center1111.intake.imports.actions import run_imports
@@ -101,11 +101,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.imports_bell = threading.Event()
     app.state.alongside.append(_importing(app))
+    app.state.writers = settings.writers()
+    app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
     operators = Depends(require("operator", "auditor"))
-    app.include_router(exchange_router(exchange, EFFECTS, operators=operators, metrics=metrics), prefix="/v1")
+    app.include_router(
+        exchange_router(exchange, effects(app.state.deadlines), operators=operators, metrics=metrics), prefix="/v1"
+    )
     app.include_router(keys_router(exchange))
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))

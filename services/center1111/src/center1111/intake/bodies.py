@@ -28,14 +28,14 @@ class LetterEvidence(Body):
 
     postmarked_on: PastDay
     registered_number: Annotated[Name | None, Field(examples=["EF582568151TH"])] = None
-    pages: int = Field(ge=1, le=10_000, strict=True)
+    pages: int | None = Field(None, ge=1, le=10_000, strict=True)
 
 
 class HotlineEvidence(Body):
     """What the telephone exchange tells of a call to 1111."""
 
     caller_number: CallerNumber = Field(description="`withheld` when the caller's number was not shown.")
-    call_started_at: PastMoment
+    call_started_at: PastMoment | None = None
     recording_ref: Name | None = None
 
 
@@ -43,7 +43,7 @@ class WalkInEvidence(Body):
     """Where a person came to, and whether their identity card was seen."""
 
     counter: Name
-    id_checked: bool = Field(strict=True)
+    id_checked: bool = Field(default=False, strict=True)
 
 
 class WebsiteEvidence(Body):

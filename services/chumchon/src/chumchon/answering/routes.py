@@ -72,7 +72,7 @@ class TextBody(Body):
 class QuestionBody(Body):
     """What the complainant must still tell."""
 
-    question: LongText = Field(examples=["โปรดแจ้งเลขที่บัญชีของโครงการ"])
+    text: LongText = Field(examples=["โปรดแจ้งเลขที่บัญชีของโครงการ"])
 
 
 class DraftBody(Body):
@@ -194,7 +194,7 @@ def post_question(
 ) -> CaseView:
     """The case waits, and its clock stands still, until the complainant replies."""
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
-    actions.ask(session, case, asked.question, by=actor.subject, now=now)
+    actions.ask(session, case, asked.text, by=actor.subject, now=now)
     return case_view(session, case_id)
 
 
