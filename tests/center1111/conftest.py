@@ -116,6 +116,7 @@ def settings_for(database_url: str, secrets_folder: Path) -> Settings:
         exchange_keys_file=secrets_folder / "exchange.json",
         peers={AGENCY: {"url": "http://127.0.0.1:1"}},
         relay_in_service=False,
+        attachments_url=f"file://{secrets_folder / 'attachments'}",
     )
 
 

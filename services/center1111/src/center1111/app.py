@@ -1,6 +1,7 @@
 """The Centre put together."""
 
 import contextlib
+import re
 import threading
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -13,9 +14,13 @@ from fastapi import Depends, FastAPI
 
 from center1111 import code_lists
 from center1111.answers import routes as answers
+from center1111.attachments import routes as attachments
+from center1111.attachments.actions import Vault
 from center1111.closure import routes as closure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
+from center1111.intake.imports import routes as imports
+from center1111.intake.imports.actions import run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
@@ -42,11 +47,14 @@ from exchange import (
     keys_router,
     upkeep,
 )
+from servicekit.files.scanning import ClamAV
+from servicekit.files.storing import FileStore
 from servicekit.identity import require
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
+_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -73,12 +81,14 @@ def create_app(settings: Settings) -> FastAPI:
         "Takes complaints in by four channels, verifies, answers or refers them, and records the answers.",
         version=version("center1111"),
         routers=[
+            imports.router,
             intake.router,
             verification.router,
             knowledge.router,
             answers.router,
             referrals.router,
             closure.router,
+            attachments.router,
             tracking.router,
             intake.public_router,
             tracking.public_router,
@@ -88,9 +98,15 @@ def create_app(settings: Settings) -> FastAPI:
         problems={**EXCHANGE_PROBLEMS, **PROBLEMS},
         migrations_head=head_of(MIGRATIONS),
         tags=_TAGS,
+        streamed=_STREAMED,
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.vault = Vault(
+        FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
+    )
+    app.state.imports_bell = threading.Event()
+    app.state.alongside.append(_importing(app))
     app.state.writers = settings.writers()
     app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
@@ -128,6 +144,22 @@ async def _warm() -> AsyncIterator[None]:
 async def _closing(exchange: Exchange) -> AsyncIterator[None]:
     yield
     exchange.close()
+
+
+@contextlib.asynccontextmanager
+async def _importing(app: FastAPI) -> AsyncIterator[None]:
+    """Record imported tables beside the requests."""
+    state, stop = app.state, threading.Event()
+    worker = threading.Thread(
+        target=run_imports, args=(state.sessions, state.deadlines, state.imports_bell, stop), name="imports"
+    )
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        state.imports_bell.set()
+        await anyio.to_thread.run_sync(worker.join)
 
 
 @contextlib.asynccontextmanager

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from center1111.journey import ArticleState, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, ImportState, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
+from servicekit.files.kinds import MediaType
 from servicekit.words import Words
 
 
@@ -189,6 +190,32 @@ CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
         ArticleState.DRAFT: Code(Words("ฉบับร่าง", "Draft")),
         ArticleState.PUBLISHED: Code(Words("เผยแพร่", "Published")),
         ArticleState.RETIRED: Code(Words("เลิกใช้", "Retired")),
+    },
+    "import_states": {
+        ImportState.QUEUED: Code(Words("รอดำเนินการ", "Queued")),
+        ImportState.RUNNING: Code(Words("กำลังดำเนินการ", "Running")),
+        ImportState.REFUSED: Code(Words("มีข้อผิดพลาด ไม่ได้บันทึกแถวใด", "Refused: nothing was recorded")),
+        ImportState.CHECKED: Code(
+            Words("ตรวจแล้วถูกต้องทุกแถว ยังไม่บันทึก", "Checked: all rows are right, none was recorded")
+        ),
+        ImportState.DONE: Code(Words("บันทึกครบทุกแถว", "Done: every row was recorded")),
+    },
+    "attachment_states": {
+        AttachmentState.ANNOUNCED: Code(Words("รอรับแฟ้ม", "Announced, the file has not come")),
+        AttachmentState.UNSCANNED: Code(Words("รอตรวจไวรัส", "Not scanned yet")),
+        AttachmentState.AVAILABLE: Code(Words("เปิดได้", "Available")),
+        AttachmentState.QUARANTINED: Code(Words("กักกัน พบสิ่งอันตราย", "Quarantined: something harmful was found")),
+    },
+    "attachment_types": {
+        MediaType.PDF: Code(Words("เอกสาร PDF (.pdf)", "PDF document (.pdf)")),
+        MediaType.JPEG: Code(Words("ภาพ JPEG (.jpg .jpeg)", "JPEG image (.jpg .jpeg)")),
+        MediaType.PNG: Code(Words("ภาพ PNG (.png)", "PNG image (.png)")),
+        MediaType.WEBP: Code(Words("ภาพ WebP (.webp)", "WebP image (.webp)")),
+        MediaType.DOCX: Code(Words("เอกสาร Word (.docx)", "Word document (.docx)")),
+        MediaType.XLSX: Code(Words("ตาราง Excel (.xlsx)", "Excel workbook (.xlsx)")),
+        MediaType.MP3: Code(Words("เสียง MP3 (.mp3)", "MP3 sound (.mp3)")),
+        MediaType.MP4: Code(Words("วีดิทัศน์ MP4 (.mp4)", "MP4 video (.mp4)")),
+        MediaType.TEXT: Code(Words("ข้อความ (.txt)", "Plain text (.txt)")),
     },
     "topics": {
         Topic.INFORMATION_MEDIA: Code(Words("สารสนเทศและสื่อประชาสัมพันธ์", "Information systems and publicity")),

@@ -125,6 +125,47 @@ class ArticleState(StrEnum):
     RETIRED = "retired"
 
 
+class ImportState(StrEnum):
+    """Where an import stands. Whatever happens, all of its rows are recorded, or none is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    REFUSED = "refused"
+    CHECKED = "checked"
+    DONE = "done"
+
+
+class AttachmentState(StrEnum):
+    """Where an attached file stands: only an available one is handed out."""
+
+    ANNOUNCED = "announced"
+    UNSCANNED = "unscanned"
+    AVAILABLE = "available"
+    QUARANTINED = "quarantined"
+
+
+class AttachmentMove(StrEnum):
+    """What is done to an attachment; `announce` begins it."""
+
+    PUT_ASIDE = "put_aside"
+    RELEASE = "release"
+    QUARANTINE = "quarantine"
+
+
+ATTACHMENT_MOVES: Final[Mapping[tuple[AttachmentState, AttachmentMove], AttachmentState]] = {
+    # The file has come, and the scanner does not answer.
+    (AttachmentState.ANNOUNCED, AttachmentMove.PUT_ASIDE): AttachmentState.UNSCANNED,
+    **{
+        (state, move): after
+        for state in (AttachmentState.ANNOUNCED, AttachmentState.UNSCANNED)
+        for move, after in (
+            (AttachmentMove.RELEASE, AttachmentState.AVAILABLE),
+            (AttachmentMove.QUARANTINE, AttachmentState.QUARANTINED),
+        )
+    },
+}
+
+
 def possible_moves(state: State) -> list[Move]:
     """The moves that a complaint in `state` can make."""
     return [move for before, move in MOVES if before is state]

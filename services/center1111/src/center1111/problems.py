@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
 from center1111.code_lists import CodeListNotFound
+from center1111.intake.imports.actions import ImportNotFound
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
@@ -31,6 +33,33 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบบทความ", "No such article"),
         Words("โปรดตรวจสอบรหัสบทความ", "Check the article's id."),
+    ),
+    AttachmentNotFound: Problem(
+        "attachment-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบแฟ้มแนบ", "No such attachment"),
+        Words("โปรดตรวจสอบรหัสแฟ้มแนบของเรื่องนี้", "Check the attachment's id, and the complaint's."),
+    ),
+    AttachmentMoveNotAllowed: Problem(
+        "attachment-move-not-allowed",
+        HTTPStatus.CONFLICT,
+        Words("สถานะของแฟ้มแนบไม่อนุญาต", "Not possible in the attachment's present state"),
+        Words(
+            "แฟ้มแนบเป็น {state}: ส่งแฟ้มได้เมื่อ announced ตรวจไวรัสได้เมื่อ unscanned และเปิดได้เมื่อ available",
+            "It is {state}: a file is sent while it is announced, scanned while unscanned, and read when available.",
+        ),
+    ),
+    TooManyAttachments: Problem(
+        "too-many-attachments",
+        HTTPStatus.CONFLICT,
+        Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
+        Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
+    ),
+    ImportNotFound: Problem(
+        "import-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการนำเข้า", "No such import"),
+        Words("โปรดตรวจสอบรหัสการนำเข้า", "Check the import's id."),
     ),
     CodeListNotFound: Problem(
         "code-list-not-found",

@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, RefusalGround, Step, StopReason, Topic
-from center1111.journey import ArticleState, Move, ReferralMove, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, ImportState, Move, ReferralMove, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
+from servicekit.files.kinds import MediaType
 from thaikit.search import search_index
 
 
@@ -39,6 +40,7 @@ class Record(DeclarativeBase):
         UUID: sa.Uuid,
         datetime: sa.DateTime(timezone=True),
         dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(sa.Text),
         list[int]: ARRAY(sa.Integer),
         State: _Code(State),
@@ -46,6 +48,9 @@ class Record(DeclarativeBase):
         ReferralState: _Code(ReferralState),
         ReferralMove: _Code(ReferralMove),
         ArticleState: _Code(ArticleState),
+        AttachmentState: _Code(AttachmentState),
+        MediaType: _Code(MediaType),
+        ImportState: _Code(ImportState),
         AnswerOrigin: _Code(AnswerOrigin),
         RefusalGround: _Code(RefusalGround),
         Topic: _Code(Topic),
@@ -244,6 +249,59 @@ class ArticleVersion(Record):
     written_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
+
+
+class Attachment(Record):
+    """A file that belongs to a complaint: announced first, then sent; the file itself is in the file store."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    filename: Mapped[str]
+    media_type: Mapped[MediaType]
+    announced_bytes: Mapped[int]
+    announced_sha256: Mapped[str | None]
+    announced_at: Mapped[datetime]
+    announced_by: Mapped[str]
+    state: Mapped[AttachmentState]
+    received_at: Mapped[datetime | None]
+    received_sha256: Mapped[str | None]
+    store_key: Mapped[str | None]
+    bytes: Mapped[int | None]
+    sha256: Mapped[str | None]
+    threat: Mapped[str | None]
+
+
+class ComplaintImport(Record):
+    """A table of complaints that is to be recorded as a whole; its content is kept until that is decided."""
+
+    __tablename__ = "complaint_imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[ImportState]
+    dry_run: Mapped[bool]
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    attempt: Mapped[int]
+    leased_until: Mapped[datetime | None]
+    rows_total: Mapped[int | None]
+    rows_done: Mapped[int]
+    errors: Mapped[list[dict[str, Any]]]
+    errors_total: Mapped[int]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportedRow(Record):
+    """Which complaint a row of an import became."""
+
+    __tablename__ = "imported_rows"
+
+    import_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaint_imports.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), unique=True)
 
 
 class ComplainantMark(Record):

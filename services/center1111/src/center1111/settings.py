@@ -55,6 +55,17 @@ class Settings(ServiceSettings):
     referral_within_days: int = Field(
         15, ge=1, description="Working days until an agency is to answer a referral. (the same source)."
     )
+    attachments_url: str = Field(
+        "file:///var/lib/center1111/attachments",
+        pattern=r"^(file:///|s3://|gs://|az://).+",
+        description="Where attached files are kept: a folder, or s3://bucket/prefix with AWS_ENDPOINT,"
+        " AWS_ACCESS_KEY_ID and so on.",
+    )
+    clamav_url: str | None = Field(
+        None,
+        pattern=r"^(tcp://[^/]+:[0-9]+|unix:/.+)$",
+        description="The clamd that scans attached files, tcp://host:3310 or unix:/path; without it none is scanned.",
+    )
     verify_within_days: int = Field(3, ge=1, description="Working days until a complaint is accepted or refused.")
     tell_within_days: int = Field(3, ge=1, description="Working days until the complainant is told the answer.")
     near_due_days: int = Field(3, ge=1, description="A deadline is near due when no more working days are left.")

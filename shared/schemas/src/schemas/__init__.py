@@ -1,6 +1,12 @@
 """The wire: exchange messages as pydantic models, their JSON Schemas, and one kept sample of every type."""
 
 from schemas.bodies import (
+    ATTACHMENT_BYTES as ATTACHMENT_BYTES,
+)
+from schemas.bodies import (
+    ATTACHMENTS as ATTACHMENTS,
+)
+from schemas.bodies import (
     Attachment as Attachment,
 )
 from schemas.bodies import (
@@ -97,6 +103,7 @@ from schemas.envelope import (
     Receipts as Receipts,
 )
 from schemas.fields import JsonObject as JsonObject
+from schemas.fields import Sha256 as Sha256
 from schemas.fields import Wire as Wire
 from schemas.kept import sample as sample
 from schemas.proof import (

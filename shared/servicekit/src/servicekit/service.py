@@ -1,5 +1,6 @@
 """A service put together: one FastAPI application with everything that all routes share."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from servicekit import idempotency, identity, rate_limits
 from servicekit.database import make_engine, make_read_sessions, make_sessions
 from servicekit.documenting import describe_problems, install_docs
+from servicekit.files import receiving, scanning
 from servicekit.identity import Identity
 from servicekit.observing import Metrics, ObservingMiddleware
 from servicekit.problems import DomainError, Problem, install_problems
@@ -49,6 +51,7 @@ def create_service(
     problems: Mapping[type[DomainError], Problem],
     migrations_head: str,
     tags: Sequence[dict[str, Any]] = (),
+    streamed: re.Pattern[str] | None = None,
 ) -> FastAPI:
     """An application with its routes under `/v1`, problems, identity, metrics and health.
 
@@ -59,6 +62,7 @@ def create_service(
     Args:
         audience: the service's code, which its tokens name in `aud`.
         migrations_head: the revision that the database must be at.
+        streamed: the paths whose routes take files, and limit their bodies by themselves.
     """
     engine = make_engine(settings.database_url, pool_size=settings.database_pool_size, name=audience)
     read_engine = make_engine(
@@ -100,7 +104,8 @@ def create_service(
     }
     app.state.alongside = alongside
     app.state.checks = {"database": _database_check(read_engine, migrations_head)}
-    install_problems(app, {**identity.PROBLEMS, **idempotency.PROBLEMS, **rate_limits.PROBLEMS, **problems})
+    own = (identity, idempotency, rate_limits, receiving, scanning)
+    install_problems(app, {kind: problem for part in own for kind, problem in part.PROBLEMS.items()} | dict(problems))
     install_docs(app)
     _install_health(app)
     for router in routers:
@@ -122,7 +127,11 @@ def create_service(
             expose_headers=list(EXPOSED_HEADERS),
         )
     app.add_middleware(
-        ObservingMiddleware, metrics=metrics, api_version=version, body_limit_bytes=settings.body_limit_bytes
+        ObservingMiddleware,
+        metrics=metrics,
+        api_version=version,
+        body_limit_bytes=settings.body_limit_bytes,
+        streamed=streamed,
     )
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(proxy) for proxy in settings.trusted_proxies])

@@ -175,6 +175,7 @@ class Stack:
             issuer_jwks=self._issuer_jwks,
             exchange_keys=self._exchange_keys(service),
             relay_in_service=not self._separate_relays,
+            attachments=self.data / "attachments" / service.code,
         )
 
     def _programs(self, environments: Mapping[str, Mapping[str, str]]) -> list[Program]:
@@ -254,12 +255,14 @@ def environment_of(
     issuer_jwks: Path,
     exchange_keys: Path,
     relay_in_service: bool,
+    attachments: Path,
 ) -> Mapping[str, str]:
     """Our own environment, with the settings of a service that trusts the development issuer.
 
     Args:
         public_url: the base URL by which its peers reach it.
         peers: the base URLs of its peers by their codes.
+        attachments: the folder in which it keeps attached files.
     """
     settings = {
         "DATABASE_URL": database_url,
@@ -272,6 +275,7 @@ def environment_of(
         "EXCHANGE_KEYS_FILE": str(exchange_keys),
         "PEERS": json.dumps({code: {"url": url} for code, url in peers.items()}),
         "RELAY_IN_SERVICE": str(relay_in_service).lower(),
+        "ATTACHMENTS_URL": attachments.absolute().as_uri(),
     }
     return os.environ | {f"{service.code.upper()}_{name}": value for name, value in settings.items()}
 

@@ -127,7 +127,7 @@ def register_complaint(
         InvalidInput: the evidence contradicts the date of receipt.
     """
     received_at = new.received_at or now
-    _refuse_contradictions(new, received_at)
+    refuse_contradictions(new, received_at)
     year = rules.tracking_year(now)
     number = rules.tracking_number(year, _NEXT_SERIAL.scalar(session, sequence=f"tracking_numbers_{year}") or 0)
     secret = make_secret()
@@ -176,7 +176,7 @@ def correct_complaint(
     """
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     received_at = corrected.received_at or complaint.received_at
-    _refuse_contradictions(corrected, received_at)
+    refuse_contradictions(corrected, received_at)
     content = _content(corrected, received_at)
     changed = {name for name, value in content.items() if getattr(complaint, name) != value} - _DERIVED
     if _correct_complainant(session, complaint_id, corrected.complainant or _NOBODY):
@@ -230,7 +230,12 @@ def _content(new: NewComplaint, received_at: datetime) -> Mapping[str, Any]:
     }
 
 
-def _refuse_contradictions(new: NewComplaint, received_at: datetime) -> None:
+def refuse_contradictions(new: NewComplaint, received_at: datetime) -> None:
+    """Refuse evidence that is younger than the complaint which it belongs to.
+
+    Raises:
+        InvalidInput: all that is so.
+    """
     faults = list(rules.contradictions(new.evidence.model_dump(), received_at))
     if faults:
         raise InvalidInput(*(FieldError(fault.pointer, fault.code, fault.detail) for fault in faults))

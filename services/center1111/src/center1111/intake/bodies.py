@@ -124,7 +124,7 @@ class NewPlace(Body):
     @classmethod
     def _known_province(cls, name: str | None) -> str | None:
         area = _area(Level.PROVINCE, name)
-        return area and area.th
+        return None if area is None else area.th
 
     @field_validator("district")
     @classmethod
@@ -135,7 +135,7 @@ class NewPlace(Body):
         if province is None:
             raise refused("province_required", Words("ต้องระบุจังหวัดด้วย", "A district needs its province."))
         area = _area(Level.DISTRICT, name, province.code)
-        return area and area.th
+        return None if area is None else area.th
 
     @field_validator("subdistrict")
     @classmethod
@@ -145,9 +145,9 @@ class NewPlace(Body):
         if info.data["district"] is None:
             raise refused("district_required", Words("ต้องระบุอำเภอหรือเขตด้วย", "A subdistrict needs its district."))
         province = _area(Level.PROVINCE, info.data["province"])
-        district = _area(Level.DISTRICT, info.data["district"], province and province.code)
-        area = _area(Level.SUBDISTRICT, name, district and district.code)
-        return area and area.th
+        district = _area(Level.DISTRICT, info.data["district"], None if province is None else province.code)
+        area = _area(Level.SUBDISTRICT, name, None if district is None else district.code)
+        return None if area is None else area.th
 
 
 _EXAMPLE: Final[dict[str, Any]] = {

@@ -12,8 +12,8 @@ import schemas
 from center1111 import steps
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
-from center1111.journey import Move, ReferralMove, ReferralState, State
-from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from center1111.journey import AttachmentState, Move, ReferralMove, ReferralState, State
+from center1111.records import Answer, Attachment, Complainant, Complaint, HistoryEntry, Referral
 from exchange import owe
 from schemas import ReturnReason
 from servicekit.ids import uuid7
@@ -99,7 +99,9 @@ def refer(
         )
     )
     complainant = None if complaint.confidential else session.get(Complainant, complaint_id)
-    _owe(session, referral, _record(complaint, complainant, referral, earlier), now)
+    _owe(
+        session, referral, _record(complaint, complainant, referral, earlier, _attachments(session, complaint_id)), now
+    )
     return complaint, referral
 
 
@@ -151,7 +153,9 @@ def amend_referral(
     """
     complaint, referral = steps.referral_to_change(session, referral_id, wanted)
     steps.advance_referral(session, referral, ReferralMove.AMEND, by=by, now=now, note=information)
-    body = schemas.ReferralAmended(**_numbers(complaint, referral), information=information)
+    body = schemas.ReferralAmended(
+        **_numbers(complaint, referral), information=information, attachments=_attachments(session, complaint.id)
+    )
     _owe(session, referral, body, now)
     return referral
 
@@ -293,8 +297,24 @@ def _numbers(complaint: Complaint, referral: Referral) -> dict[str, str | None]:
     }
 
 
+def _attachments(session: Session, complaint_id: UUID) -> tuple[schemas.Attachment, ...]:
+    """The files that may be handed out; the agency fetches those that it does not have yet."""
+    found = session.scalars(
+        sa.select(Attachment)
+        .where(Attachment.complaint_id == complaint_id, Attachment.state == AttachmentState.AVAILABLE)
+        .order_by(Attachment.announced_at, Attachment.id)
+    )
+    return tuple(
+        schemas.Attachment(**{name: getattr(one, name) for name in schemas.Attachment.model_fields}) for one in found
+    )
+
+
 def _record(
-    complaint: Complaint, complainant: Complainant | None, referral: Referral, earlier: Sequence[Referral]
+    complaint: Complaint,
+    complainant: Complainant | None,
+    referral: Referral,
+    earlier: Sequence[Referral],
+    attachments: tuple[schemas.Attachment, ...],
 ) -> schemas.ReferralSent:
     place = {name: getattr(complaint, name) for name in schemas.Place.model_fields}
     return schemas.ReferralSent(
@@ -314,6 +334,7 @@ def _record(
         received_at=complaint.received_at,
         due_at=referral.due_at,
         question=referral.question,
+        attachments=attachments,
         path=tuple(
             schemas.EarlierReferral(
                 referral_number=one.number,

@@ -331,6 +331,7 @@ def stage(folder: Path) -> Iterator[tuple[Sender, Receiver, str]]:
                 issuer_jwks=folder / "issuer.public.json",
                 exchange_keys=office_keys,
                 relay_in_service=False,
+                attachments=folder / "attachments",
             )
         )
         environment["CHUMCHON_PEERS"] = json.dumps({SENDER: {"url": sender_url, "jwks": dict(OwnKeys(own).published)}})
