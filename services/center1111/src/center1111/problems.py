@@ -100,8 +100,9 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("สถานะของบทความไม่อนุญาต", "Not possible in the article's present state"),
         Words(
-            "บทความเป็น {state} และไม่มีรุ่นใหม่ที่รอเผยแพร่ หรือเลิกใช้แล้ว",
-            "The article is {state}: it is retired, or its newest version is in force already.",
+            "บทความเป็น {state}: ฉบับร่างต้องเผยแพร่ก่อนทบทวน รุ่นที่ใช้อยู่แล้วเผยแพร่ซ้ำไม่ได้ และที่เลิกใช้แล้วแก้ไขไม่ได้",
+            "The article is {state}: a draft is published before it is reviewed, the version in force is not published"
+            " again, and a retired article stays as it is.",
         ),
     ),
     AuthorCannotPublish: Problem(
