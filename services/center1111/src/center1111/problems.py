@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from center1111.clock.actions import ClockRuns, ClockStandsStill
 from center1111.code_lists import CodeListNotFound
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
@@ -76,6 +77,20 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบการเชื่อมโยง", "No such link"),
         Words("ดูการเชื่อมโยงของเรื่องได้ที่ …/links", "The links of a complaint are listed at …/links."),
+    ),
+    ClockStandsStill: Problem(
+        "clock-stands-still",
+        HTTPStatus.CONFLICT,
+        Words("หยุดนับเวลาอยู่แล้ว", "The clock is stopped already"),
+        Words(
+            "หากเหตุผลเปลี่ยน ให้เริ่มนับเวลาต่อก่อนแล้วจึงหยุดใหม่", "If the reason has changed, restart it first, then stop it."
+        ),
+    ),
+    ClockRuns: Problem(
+        "clock-runs",
+        HTTPStatus.CONFLICT,
+        Words("ไม่ได้หยุดนับเวลาไว้", "The clock is not stopped"),
+        Words("เรื่องนี้นับเวลาอยู่ตามปกติ", "The deadlines of this complaint run as they should."),
     ),
     ReturnedBefore: Problem(
         "returned-before",
