@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo tokens test test-faults lint format types openapi schemas forget clean
+.PHONY: help run demo tokens test test-faults bench lint format types openapi schemas forget clean
 
 help:  ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: lint types  ## Run everything that CI runs: linters, types, all tests
 
 test-faults: .venv/ready  ## Refer hundreds of complaints while services and databases are killed at random
 	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 $(RUN) pytest -q tests/faults $(ARGS)
+
+bench: .venv/ready  ## Measure lists, searches and suggestions at a million complaints; ARGS="--complaints 100000"
+	@$(RUN) devstack bench $(ARGS)
 
 lint: .venv/ready  ## Check style, format, and who may import whom
 	@$(RUN) ruff check
