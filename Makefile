@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo tokens test test-faults bench-exchange bench-search bench-routing
+.PHONY: help run demo tokens test test-faults bench bench-exchange bench-search bench-routing
 .PHONY: lint format types openapi schemas forget clean
 
 help:  ## Show these commands
@@ -44,6 +44,9 @@ bench-search: .venv/ready  ## Measure Thai search: DATA=a folder of documents an
 
 bench-routing: .venv/ready  ## Measure routing: DATA=a folder, or ARGS="--train FILE --test FILE --text COLUMN --label COLUMN"
 	@$(RUN) python -m devstack.bench_routing $(DATA) $(ARGS)
+
+bench: .venv/ready  ## Measure lists, searches and suggestions at a million complaints; ARGS="--complaints 100000"
+	@$(RUN) devstack bench $(ARGS)
 
 lint: .venv/ready  ## Check style, format, and who may import whom
 	@$(RUN) ruff check

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ from center1111 import code_lists
 from center1111.answers import routes as answers
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
+from center1111.clock import routes as clock
+from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
@@ -60,6 +62,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "complaints", "description": "เรื่องร้องทุกข์: รับ ตรวจสอบ ตอบ ยุติ · Complaints from intake to closure."},
     {"name": "referrals", "description": "การส่งต่อหน่วยงาน · Referrals to agencies, and what they say."},
+    {"name": "deadlines", "description": "กำหนดเวลา การหยุดนับเวลา และการเตือน · Deadlines, their clock, reminders."},
     {"name": "knowledge", "description": "ระบบจัดการองค์ความรู้ · The knowledge base."},
     {"name": "public", "description": "ช่องทางเว็บไซต์และการติดตามเรื่อง · For complainants."},
     {"name": "reports", "description": "รายงานสรุป · Summaries."},
@@ -89,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
             referrals.router,
             closure.router,
             attachments.router,
+            clock.router,
             tracking.router,
             intake.public_router,
             tracking.public_router,
@@ -127,9 +131,12 @@ def create_app(settings: Settings) -> FastAPI:
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
         relay = Relay(exchange, app.state.sessions, metrics)
-        app.state.alongside.append(_relaying(relay, app))
+        app.state.alongside.append(_threaded("relay", relay.run, app))
     else:
         app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
+    if settings.remind_in_service:
+        reminding = Reminding(app.state.sessions, app.state.deadlines, every_seconds=settings.remind_every_seconds)
+        app.state.alongside.append(_threaded("reminding", reminding.run, app))
     return app
 
 
@@ -163,10 +170,11 @@ async def _importing(app: FastAPI) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _relaying(relay: Relay, app: FastAPI) -> AsyncIterator[None]:
+async def _threaded(name: str, work: Callable[[threading.Event], Any], app: FastAPI) -> AsyncIterator[None]:
+    """Run `work` in a thread as long as the service lives; it is not ready without it."""
     stop = threading.Event()
-    thread = threading.Thread(target=relay.run, args=(stop,), name="relay")
-    app.state.checks["relay"] = lambda: None if thread.is_alive() else "the relay inside the service has ended"
+    thread = threading.Thread(target=work, args=(stop,), name=name)
+    app.state.checks[name] = lambda: None if thread.is_alive() else f"the {name} inside the service has ended"
     thread.start()
     try:
         yield

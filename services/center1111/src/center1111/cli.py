@@ -1,4 +1,4 @@
-"""The Centre's commands: `center1111 serve | relay | migrate | sample | openapi | exchange …`."""
+"""The Centre's commands: `center1111 serve | relay | remind | migrate | sample | openapi | exchange …`."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from center1111.app import MIGRATIONS, create_app
+from center1111.clock.reminding import Reminding
 from center1111.exchange import effects
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
@@ -80,6 +81,19 @@ def relay() -> None:
             run_until_told_to_stop(Relay(exchange, sessions, ExchangeMetrics(CollectorRegistry())).run)
     finally:
         exchange.close()
+        engine.dispose()
+
+
+@app.command()
+def remind() -> None:
+    """Remind of deadlines that are near due and overdue; any number of workers may run, nobody is reminded twice."""
+    settings = _settings()
+    configure_logging(f"{PARTY} remind", settings.log_level)
+    engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} remind")
+    reminding = Reminding(make_sessions(engine), settings.deadlines(), every_seconds=settings.remind_every_seconds)
+    try:
+        run_until_told_to_stop(reminding.run)
+    finally:
         engine.dispose()
 
 

@@ -117,6 +117,10 @@ REFERRAL_MOVES: Final[Mapping[tuple[ReferralState, ReferralMove], ReferralState]
 }
 
 
+REFERRAL_UNDER_WAY: Final = _OPEN
+"""The states in which an agency owes an answer."""
+
+
 class ArticleState(StrEnum):
     """Where an article of the knowledge base stands."""
 

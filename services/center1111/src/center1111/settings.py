@@ -74,6 +74,7 @@ class Settings(ServiceSettings):
         description="Reminders and escalation as JSON, the working days counted from the due day:"
         ' [{"name": "overdue", "working_days": 0, "to": "officer"}]',
     )
+    remind_in_service: bool = Field(default=True, description="Remind of deadlines inside the service.")
     remind_every_seconds: int = Field(60, ge=1, description="How often the remind worker looks.")
     required_checks: tuple[Check, ...] = Field(
         (), description="What must be ticked in the checklist before a complaint is accepted, as JSON."

@@ -8,7 +8,7 @@ from fastapi import Body as RequestBody
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
-from center1111.codes import AnswerOrigin
+from center1111.codes import AnswerOrigin, Standing
 from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
 from center1111.fields import Name
@@ -18,6 +18,7 @@ from center1111.intake.bodies import NewComplaint, NewPublicComplaint
 from center1111.journey import State
 from center1111.merge_patch import patched
 from center1111.roles import Corrector, Reader, Recorder
+from center1111.standing import standing_values
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
 from servicekit.clock import Now
@@ -92,6 +93,8 @@ Names = Annotated[list[Name] | None, CommaIsOr, Query()]
 async def _wanted(
     *,
     actor: Reader,
+    now: Now,
+    due: Due,
     state: Annotated[list[State] | None, CommaIsOr, Query()] = None,
     channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
     kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
@@ -107,6 +110,10 @@ async def _wanted(
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
     repeat_writer: Annotated[bool | None, Query(description="Of those who write often.")] = None,
+    standing: Annotated[
+        list[Standing] | None, CommaIsOr, Query(description="How the open deadline of its answer stands.")
+    ] = None,
+    clock_stopped: Annotated[bool | None, Query(description="Whose clock stands still.")] = None,
     q: Annotated[
         Annotated[str, Line(200)] | None,
         Query(description="Words that all stand in subject or details; dropped tone marks do not matter."),
@@ -126,6 +133,8 @@ async def _wanted(
         "recorded_to": recorded_to,
         "due_to": due_to,
         "repeat_writer": repeat_writer,
+        "clock_stopped": clock_stopped,
+        **standing_values(standing, due, now),
         "q": queries.patterns_of(q) if q else None,
         "client_id": [actor.client_id] if actor.is_agency_client else None,
     }
