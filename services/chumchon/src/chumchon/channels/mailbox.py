@@ -128,7 +128,7 @@ class MailReader:
                 return False
             known = self._record(arrival, place)
             log.info("mail taken in", uid=place.uid, outcome=known)
-        box.move(str(place.uid), self._account.folder_for(known))
+        _move(box, place.uid, self._account.folder_for(known))
         return True
 
     def _record(self, arrival: Arrival, place: Place) -> MailOutcome:
@@ -172,9 +172,10 @@ class MailReader:
             box = imap_tools.MailBoxUnencrypted(account.host, account.port, account.timeout_seconds)
         try:
             box.login(account.username, account.password, initial_folder=None)
+            # Servers tell strangers less of what they can (MOVE, for example), and imaplib asked as one.
+            box.client.capabilities = tuple(box.client.capability()[1][-1].decode("ascii").upper().split())
             for folder in {account.taken, account.automatic, account.unreadable}:
-                if not box.folder.exists(folder):
-                    box.folder.create(folder)
+                _make_folder(box, folder)
             box.folder.set(account.inbox)
             yield box
         finally:
@@ -190,6 +191,25 @@ class MailReader:
             left = self._account.poll_seconds
             while left > 0 and not stop.is_set() and not idle.poll(timeout=min(left, _LOOK_FOR_STOP_SECONDS)):
                 left -= _LOOK_FOR_STOP_SECONDS
+
+
+def _move(box: imap_tools.BaseMailBox, uid: int, folder: str) -> None:
+    """Move a mail, unless another reader has moved it meanwhile."""
+    try:
+        box.move(str(uid), folder)
+    except (imap_tools.MailboxMoveError, imap_tools.MailboxCopyError):
+        if box.uids(f"UID {uid}", charset=None):
+            raise
+
+
+def _make_folder(box: imap_tools.BaseMailBox, folder: str) -> None:
+    if box.folder.exists(folder):
+        return
+    try:
+        box.folder.create(folder)
+    except imap_tools.MailboxFolderCreateError:
+        if not box.folder.exists(folder):  # otherwise another reader made it meanwhile
+            raise
 
 
 @dataclass(frozen=True, slots=True)

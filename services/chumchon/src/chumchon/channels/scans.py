@@ -28,8 +28,8 @@ MAX_PAGES_READ: Final = 20
 """The first pages say what a letter is about; a whole file of them would keep the reader for an hour."""
 
 _MIN_LETTERS: Final = 20
-_NUMBER: Final = re.compile(r"(?<![\d+])\+?\d[\d ().-]{5,18}\d(?!\d)")
-_THAI_CONSONANTS_APART: Final = re.compile(r"(?<=[\u0e00-\u0e7f]) (?=[\u0e00-\u0e7f])")
+_NUMBER: Final = re.compile(r"(?<![\d+])\+?\d(?:\)?[ .-]?\d){6,13}(?!\d)")
+_THAI_APART: Final = re.compile(r"(?<=[\u0e00-\u0e7f]) (?=[\u0e00-\u0e7f])")
 
 log = structlog.get_logger(__name__)
 
@@ -106,4 +106,4 @@ def _recognised(images: Iterator[bytes] | list[bytes], command: str | None, time
                 pages.append(done.stdout.decode("utf-8", "replace").replace("\f", "\n"))
     except (OSError, subprocess.SubprocessError) as error:
         log.warning("scan not recognised", error=type(error).__name__)
-    return readable(_THAI_CONSONANTS_APART.sub("", "\n".join(pages)))
+    return readable(_THAI_APART.sub("", "\n".join(pages)))
