@@ -9,9 +9,10 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 
 from chumchon.answering import routes as answering
+from chumchon.channels.working import workers, working
 from chumchon.code_lists import routes as code_lists
 from chumchon.exchange import handlers, recalled
-from chumchon.intake import public
+from chumchon.intake import files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
@@ -37,6 +38,7 @@ from exchange import (
     listening,
     upkeep,
 )
+from servicekit.blobs import Blobs
 from servicekit.database import make_engine
 from servicekit.identity import require
 from servicekit.migrating import head_of
@@ -91,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         routers=[
             intake.router,
             public.router,
+            files.router,
             routing.router,
             answering.router,
             answering.public_router,
@@ -104,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.deadlines = deadlines
     app.state.draft_required = settings.draft_required
+    app.state.blobs = Blobs(settings.files_folder) if settings.files_folder else None
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
@@ -118,6 +122,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(keys_router(exchange))
     app.state.alongside += [_warmed_up(), _indexing(app), _exchanging(settings, exchange, app, metrics)]
     app.state.alongside.append(_looking_after(exchange, effects, app, plan))
+    if settings.channels_in_service:
+        app.state.alongside.append(_working(settings, app))
     return app
 
 
@@ -139,6 +145,14 @@ async def _indexing(app: FastAPI) -> AsyncIterator[None]:
 async def _looking_after(exchange: Exchange, effects: Effects, app: FastAPI, plan: Upkeep) -> AsyncIterator[None]:
     """Watch what waits, tell of it, and compare ledgers."""
     with upkeep(exchange, app.state.sessions, effects, plan):
+        yield
+
+
+@asynccontextmanager
+async def _working(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Read the mailbox and the watched folders, and send mails."""
+    with working(workers(settings, app.state.sessions)) as check:
+        app.state.checks["channels"] = check
         yield
 
 

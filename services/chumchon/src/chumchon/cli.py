@@ -1,8 +1,9 @@
-"""The Office's commands: `chumchon serve | relay | migrate | sample | openapi | exchange …`."""
+"""The Office's commands: `chumchon serve | relay | mail | migrate | sample | openapi | exchange …`."""
 
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from chumchon.app import MIGRATIONS, create_app, make_effects, make_exchange
+from chumchon.channels.working import workers, working
 from chumchon.sample import load_sample
 from chumchon.settings import PARTY, PREFIX, Settings
 from exchange import ExchangeMetrics, Relay, generate_keys, listening, write_keys
@@ -94,6 +96,22 @@ def relay() -> None:
         exchange.enrol(sessions)
         with listening(exchange.bell, engine):
             run_until_told_to_stop(Relay(exchange, sessions, ExchangeMetrics(CollectorRegistry())).run)
+        engine.dispose()
+
+
+@cli.command()
+def mail() -> None:
+    """Read the mailbox and the watched folders, and send mails: whatever of it is set up. Any number may run."""
+    with _explained():
+        settings = _settings()
+        configure_logging(f"{PARTY}-mail", settings.log_level)
+        engine = make_engine(settings.database_url, pool_size=4, name=f"{PARTY} mail")
+        found = workers(settings, make_sessions(engine))
+        if not found:
+            names = ", ".join(f"{PREFIX}{name}" for name in ("IMAP_HOST", "SMTP_HOST", "FAX_FOLDER", "PO_BOX_FOLDER"))
+            raise ValueError(f"nothing to do: set one of {names}")
+        with working(found):
+            run_until_told_to_stop(threading.Event.wait)
         engine.dispose()
 
 

@@ -13,6 +13,7 @@ from chumchon.answering.actions import (
 )
 from chumchon.code_lists.routes import CodeListNotFound
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
+from chumchon.intake.files import FileNotFound
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.steps import CaseNotFound, MoveRefused
 from servicekit.problems import DomainError, Problem
@@ -100,6 +101,12 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
             "รายการนี้ส่งแล้ว แสดงบนเว็บไซต์แล้ว หรือมีฉบับใหม่แทน",
             "It was sent, is shown online, or a newer answer took its place.",
         ),
+    ),
+    FileNotFound: Problem(
+        "file-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบไฟล์", "No such file"),
+        Words("โปรดดูรายการไฟล์ของเรื่องอีกครั้ง", "Look at the list of the case's files again."),
     ),
     QuestionNotFound: Problem(
         "question-not-found",

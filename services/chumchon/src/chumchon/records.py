@@ -230,5 +230,60 @@ class Question(Record):
     """The newest answer, so that a list needs no second look."""
 
 
+class CaseFile(Record):
+    """A file that came with a case: its descriptor; the bytes are kept beside the database, by their digest."""
+
+    __tablename__ = "case_files"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    kind: Mapped[str]
+    filename: Mapped[str]
+    media_type: Mapped[str]
+    bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    sha256: Mapped[str]
+    pages: Mapped[int | None]
+    kept_at: Mapped[datetime]
+
+
+class ReceivedMail(Record):
+    """A mail that came to the Office's mailbox, and what was made of it. Written with what it did."""
+
+    __tablename__ = "received_mails"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    """The same for one mail however often and wherever it lies."""
+    message_id: Mapped[str | None]
+    outcome: Mapped[str]
+    case_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("cases.id"))
+    original: Mapped[str]
+    """The digest of its bytes as they came."""
+    taken_at: Mapped[datetime]
+
+
+class MailPlace(Record):
+    """Where a taken mail lay in a mailbox; what is known here need not be fetched again."""
+
+    __tablename__ = "mail_places"
+
+    mailbox: Mapped[str] = mapped_column(primary_key=True)
+    uid_validity: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    uid: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    mail_id: Mapped[UUID] = mapped_column(sa.ForeignKey("received_mails.id"))
+
+
+class TakenFile(Record):
+    """A fax or scan that was taken from a watched folder."""
+
+    __tablename__ = "taken_files"
+
+    folder: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    taken_at: Mapped[datetime]
+
+
 question_search = search_index(Record.metadata, "questions")
 case_search = search_index(Record.metadata, "cases")

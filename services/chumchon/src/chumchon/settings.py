@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from chumchon.channel_settings import ChannelSettings
 from chumchon.deadlines import Deadlines
 from chumchon.watching import Limits
 from exchange import AlarmSettings
@@ -25,7 +26,7 @@ class PeerSettings(View):
     types: frozenset[str] | None = Field(None, description="What it may send; null: all that is handled.")
 
 
-class Settings(ServiceSettings):
+class Settings(ChannelSettings, ServiceSettings):
     """What the Office is told by its operator."""
 
     model_config = SettingsConfigDict(

@@ -22,6 +22,7 @@ from schemas.bodies import (
     ReturnReason,
 )
 from servicekit.ids import uuid7
+from servicekit.mail_queue import owe_mail
 from servicekit.problems import DomainError
 from thaikit.search import Field, index_document
 
@@ -105,7 +106,7 @@ def report_progress(session: Session, case: Case, text: str, *, by: str, now: da
     _note(session, case, MessageKind.PROGRESS, text, by=by, now=now)
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.PROGRESS, text, now=now)
+        deliver(session, case, DeliveryKind.PROGRESS, text, now=now)
         return
     body = ReferralProgressed(
         referral_number=referral.number,
@@ -124,7 +125,7 @@ def ask(session: Session, case: Case, question: str, *, by: str, now: datetime) 
     _note(session, case, MessageKind.QUESTION, question, by=by, now=now)
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.QUESTION, question, now=now)
+        deliver(session, case, DeliveryKind.QUESTION, question, now=now)
         return
     body = ReferralQuestion(
         referral_number=referral.number,
@@ -252,7 +253,7 @@ def _add_answer(session: Session, case: Case, answer: Answer) -> None:
 def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> None:
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.ANSWER, answer.text, answer_version=answer.version, now=now)
+        deliver(session, case, DeliveryKind.ANSWER, answer.text, answer_version=answer.version, now=now)
         return
     body = ReferralAnswered(
         referral_number=referral.number,
@@ -296,33 +297,37 @@ def _note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str
     session.add(CaseMessage(id=uuid7(), case_id=case.id, kind=kind, text=text, by=by, at=now))
 
 
-def _deliver(
+def deliver(
     session: Session, case: Case, kind: DeliveryKind, text: str, *, now: datetime, answer_version: int | None = None
 ) -> None:
-    """What is to be told by the case's own channel. The website shows it; everything else somebody must send."""
+    """What is to be told by the case's own channel, in the caller's transaction.
+
+    The website shows it, a mail is owed; everything else somebody must send.
+    """
     if kind is DeliveryKind.ANSWER:
         session.execute(
             sa.update(Delivery)
             .where(
                 Delivery.case_id == case.id,
                 Delivery.kind == DeliveryKind.ANSWER,
-                Delivery.state == DeliveryState.TO_SEND,
+                Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
             )
             .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
         )
-    session.add(
-        Delivery(
-            id=uuid7(),
-            case_id=case.id,
-            kind=kind,
-            answer_version=answer_version,
-            text=text,
-            channel=case.channel or "",
-            state=DeliveryState.SHOWN if case.channel == Channel.WEBSITE else DeliveryState.TO_SEND,
-            created_at=now,
-            version=1,
-        )
+    delivery = Delivery(
+        id=uuid7(),
+        case_id=case.id,
+        kind=kind,
+        answer_version=answer_version,
+        text=text,
+        channel=case.channel or "",
+        state=DeliveryState.SHOWN if case.channel == Channel.WEBSITE else DeliveryState.TO_SEND,
+        created_at=now,
+        version=1,
     )
+    session.add(delivery)
+    if case.channel == Channel.EMAIL:
+        owe_mail(session, about=delivery.id, now=now)
 
 
 def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by: str, now: datetime) -> Delivery:
@@ -335,8 +340,23 @@ def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by:
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None:
         raise DeliveryNotFound
-    if delivery.state != DeliveryState.TO_SEND:
+    if delivery.state not in {DeliveryState.TO_SEND, DeliveryState.FAILED}:
         raise NothingToSend
     delivery.state, delivery.sent_at, delivery.sent_by, delivery.note = DeliveryState.SENT, now, by, note
     delivery.version += 1
+    return delivery
+
+
+def record_failure(session: Session, delivery_id: UUID, *, note: str) -> Delivery:
+    """Record that the complainant was not told, although a mail was sent or tried: somebody must find another way.
+
+    Raises:
+        DeliveryNotFound: there is no such delivery.
+    """
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None:
+        raise DeliveryNotFound
+    if delivery.state in {DeliveryState.TO_SEND, DeliveryState.SENT}:
+        delivery.state, delivery.sent_at, delivery.sent_by, delivery.note = DeliveryState.FAILED, None, None, note
+        delivery.version += 1
     return delivery
