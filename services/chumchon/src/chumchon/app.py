@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -16,8 +17,11 @@ from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
 from chumchon.questions import routes as questions
+from chumchon.reports import misroutes
 from chumchon.reports import routes as reports
+from chumchon.routing import model_routes
 from chumchon.routing import routes as routing
+from chumchon.routing.schedule import training
 from chumchon.settings import PARTY, Settings
 from chumchon.steps import OPERATOR
 from exchange import (
@@ -82,10 +86,12 @@ def create_app(settings: Settings) -> FastAPI:
             intake.router,
             public.router,
             routing.router,
+            model_routes.router,
             answering.router,
             answering.public_router,
             questions.router,
             reports.router,
+            misroutes.router,
             code_lists.router,
         ],
         problems=PROBLEMS,
@@ -102,7 +108,12 @@ def create_app(settings: Settings) -> FastAPI:
         exchange_router(exchange, effects, operators=Depends(require(OPERATOR)), metrics=metrics), prefix="/v1"
     )
     app.include_router(keys_router(exchange))
-    app.state.alongside += [_warmed_up(), _indexing(app), _exchanging(settings, exchange, app, metrics)]
+    app.state.alongside += [
+        _warmed_up(),
+        _indexing(app),
+        _training(settings, app),
+        _exchanging(settings, exchange, app, metrics),
+    ]
     return app
 
 
@@ -117,6 +128,16 @@ async def _warmed_up() -> AsyncIterator[None]:
 async def _indexing(app: FastAPI) -> AsyncIterator[None]:
     """Make cases findable soon after they were recorded."""
     with indexing(app.state.sessions):
+        yield
+
+
+@asynccontextmanager
+async def _training(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Let the routing model learn now and then, unless it is done by hand."""
+    if settings.train_every_hours == 0:
+        yield
+        return
+    with training(app.state.sessions, every=timedelta(hours=settings.train_every_hours)):
         yield
 
 

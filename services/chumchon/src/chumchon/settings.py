@@ -51,6 +51,10 @@ class Settings(ServiceSettings):
         default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
     )
 
+    train_every_hours: int = Field(
+        24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."
+    )
+
     def deadlines(self) -> Deadlines:
         """The deadlines that follow from these settings; reads the file of special days."""
         if self.special_days_file is None:
