@@ -181,7 +181,7 @@ def test_the_agency_s_question_waits_for_the_complainant(busy_centre: Centre) ->
     busy_centre.told(referral["id"], question)
     assert "awaiting_complainant" == busy_centre.referral(referral["id"])["state"]
     path = f"/v1/referrals/{referral['id']}/amendments"
-    shown = ok(busy_centre.as_("officer").post(path, json={"information": "ส่งสำเนาสมุดบัญชีแล้ว"}))
+    shown = ok(busy_centre.as_("officer").post(path, json={"text": "ส่งสำเนาสมุดบัญชีแล้ว"}))
     assert "accepted" == shown["state"]
     assert "referral.amended.v1" == busy_centre.owed(referral["id"])[-1]["type"]
     notes = [entry["note"] for entry in shown["timeline"]]

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from center1111 import code_lists
 from center1111.answers import routes as answers
 from center1111.closure import routes as closure
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
@@ -85,11 +85,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.writers = settings.writers()
+    app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
     operators = Depends(require("operator", "auditor"))
-    app.include_router(exchange_router(exchange, EFFECTS, operators=operators, metrics=metrics), prefix="/v1")
+    app.include_router(
+        exchange_router(exchange, effects(app.state.deadlines), operators=operators, metrics=metrics), prefix="/v1"
+    )
     app.include_router(keys_router(exchange))
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))

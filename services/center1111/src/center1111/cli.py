@@ -75,7 +75,7 @@ def sample() -> None:
     engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} sample")
     try:
         with make_sessions(engine).begin() as session:
-            loaded = load_sample(session, settings.deadlines())
+            loaded = load_sample(session, settings.deadlines(), settings.writers())
     finally:
         engine.dispose()
     print(f"{loaded} complaints loaded." if loaded else "There are complaints already: nothing loaded.")
@@ -94,6 +94,7 @@ def openapi_document() -> str:
         write_keys(keys, generate_keys())
         service = create_app(
             Settings(
+                environment="development",
                 database_url="postgresql://nobody@127.0.0.1:1/none",
                 issuer="urn:none",
                 issuer_jwks=str(keys),

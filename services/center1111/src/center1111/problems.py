@@ -9,6 +9,7 @@ from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound,
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
 from center1111.tracking.routes import NotYours
+from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -54,6 +55,27 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
             "ขณะนี้สถานะคือ {state} จึงทำ {move} ไม่ได้ ทำได้เพียง: {possible}",
             "It is {state}, so {move} is not possible. Possible are: {possible}",
         ),
+    ),
+    ChecksMissing: Problem(
+        "checks-missing",
+        HTTPStatus.CONFLICT,
+        Words("รายการตรวจสอบยังไม่ครบ", "The checklist is not complete"),
+        Words(
+            "ก่อนรับเรื่องต้องตรวจและผ่านรายการ: {missing}",
+            "Before a complaint is accepted these must be ticked as fulfilled: {missing}",
+        ),
+    ),
+    LinkedAlready: Problem(
+        "linked-already",
+        HTTPStatus.CONFLICT,
+        Words("สองเรื่องนี้เชื่อมโยงกันแล้ว", "The two complaints are linked already"),
+        Words("หากประเภทไม่ถูก ให้ยกเลิกการเชื่อมโยงเดิมก่อน", "If the kind is wrong, take that link back first."),
+    ),
+    LinkNotFound: Problem(
+        "link-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการเชื่อมโยง", "No such link"),
+        Words("ดูการเชื่อมโยงของเรื่องได้ที่ …/links", "The links of a complaint are listed at …/links."),
     ),
     ReturnedBefore: Problem(
         "returned-before",

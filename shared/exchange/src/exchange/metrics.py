@@ -54,6 +54,7 @@ class StatusCollector(Collector):
                 ("held", "Messages received that wait for an earlier one."),
                 ("quarantined", "Messages received that could not be applied."),
                 ("paused", "1 while nothing but probes is sent."),
+                ("differences", "Messages on which both sides differed when they were last compared."),
             )
         }
         for status in found:
@@ -64,6 +65,7 @@ class StatusCollector(Collector):
                 ("held", status.held),
                 ("quarantined", status.quarantined),
                 ("paused", int(status.pause is not None)),
+                ("differences", status.differences),
             ):
                 families[name].add_metric([status.peer], value)
         return list(families.values())

@@ -99,6 +99,33 @@ from schemas.envelope import (
 from schemas.fields import JsonObject as JsonObject
 from schemas.fields import Wire as Wire
 from schemas.kept import sample as sample
+from schemas.proof import (
+    LEDGER_PAGE as LEDGER_PAGE,
+)
+from schemas.proof import (
+    Direction as Direction,
+)
+from schemas.proof import (
+    Feed as Feed,
+)
+from schemas.proof import (
+    Ledger as Ledger,
+)
+from schemas.proof import (
+    LedgerBy as LedgerBy,
+)
+from schemas.proof import (
+    LedgerEntry as LedgerEntry,
+)
+from schemas.proof import (
+    LedgerPeriod as LedgerPeriod,
+)
+from schemas.proof import (
+    ReceiptCopies as ReceiptCopies,
+)
+from schemas.proof import (
+    ReceiptCopy as ReceiptCopy,
+)
 from schemas.registry import (
     TYPES as TYPES,
 )

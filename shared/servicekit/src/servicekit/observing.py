@@ -113,7 +113,10 @@ class Metrics:
 
 
 class ObservingMiddleware:
-    """Gives each request its id, measures it, logs it, limits its body, and names the API's version."""
+    """Gives each request its id, measures it, logs it, limits its body, and names the API's version.
+
+    What a dependency puts into `request.state.response_headers` is on the answer, be it a problem or not.
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, api_version: str, body_limit_bytes: int) -> None:
         self._app = app
@@ -142,6 +145,7 @@ class ObservingMiddleware:
                 added["X-Request-ID"] = request_id
                 added["API-Version"] = self._api_version
                 added["X-Content-Type-Options"] = "nosniff"
+                added.update(scope.get("state", {}).get("response_headers", {}))
                 if "cache-control" not in added:
                     added["Cache-Control"] = "no-store" if "etag" not in added else "private, no-cache"
             await send(message)

@@ -238,6 +238,7 @@ def record_answer(
     text: str,
     work_group: str,
     answered_at: datetime,
+    deadlines: Deadlines,
     now: datetime,
 ) -> None:
     """The agency's answer, or a later version of it, becomes the complaint's answer.
@@ -274,6 +275,8 @@ def record_answer(
     complaint.changed_at = now
     complaint.answered_at = answered_at
     complaint.answer_origin = AnswerOrigin.REFERRAL
+    complaint.tell_due_at = deadlines.tell_due(now)
+    complaint.told_at = None
     complaint.work_group = work_group
 
 

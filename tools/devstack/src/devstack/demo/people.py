@@ -181,7 +181,7 @@ class Centre(Service):
 
     def amend(self, referral_id: str, information: str) -> Json:
         """The officer tells the Office what has become known since."""
-        return self.change("officer", "POST", f"/v1/referrals/{referral_id}/amendments", {"information": information})
+        return self.change("officer", "POST", f"/v1/referrals/{referral_id}/amendments", {"text": information})
 
     def referral(self, referral_id: str) -> Json:
         """The referral as it stands."""
@@ -234,7 +234,7 @@ class Office(Service):
     def ask_back(self, case: Json, question: str) -> Json:
         """An officer of the case's group asks what the complainant must still tell."""
         role = f"group_officer.{case['work_group']}"
-        return self.change(role, "POST", f"/v1/cases/{case['id']}/questions", {"question": question})
+        return self.change(role, "POST", f"/v1/cases/{case['id']}/questions", {"text": question})
 
     def draft(self, case: Json, text: str) -> Json:
         """An officer of the case's group drafts the answer."""

@@ -7,7 +7,7 @@ several services one trains: whoever moves its time on.
 from alembic import op
 
 revision = "0021_learning"
-down_revision = "0003"
+down_revision = "0030"
 
 _CREATE = (
     """
