@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -17,8 +18,11 @@ from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
 from chumchon.questions import routes as questions
+from chumchon.reports import misroutes
 from chumchon.reports import routes as reports
+from chumchon.routing import model_routes
 from chumchon.routing import routes as routing
+from chumchon.routing.schedule import training
 from chumchon.settings import PARTY, Settings
 from chumchon.steps import AUDITOR, OFFICERS, OPERATOR
 from chumchon.watching import watches
@@ -95,10 +99,12 @@ def create_app(settings: Settings) -> FastAPI:
             public.router,
             files.router,
             routing.router,
+            model_routes.router,
             answering.router,
             answering.public_router,
             questions.router,
             reports.router,
+            misroutes.router,
             code_lists.router,
         ],
         problems=PROBLEMS,
@@ -120,7 +126,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS, OPERATOR))), prefix="/v1")
     plan = Upkeep(watched, deadlines.holidays, settings.alarms.ways())
     app.include_router(keys_router(exchange))
-    app.state.alongside += [_warmed_up(), _indexing(app), _exchanging(settings, exchange, app, metrics)]
+    app.state.alongside += [
+        _warmed_up(),
+        _indexing(app),
+        _training(settings, app),
+        _exchanging(settings, exchange, app, metrics),
+    ]
     app.state.alongside.append(_looking_after(exchange, effects, app, plan))
     if settings.channels_in_service:
         app.state.alongside.append(_working(settings, app))
@@ -153,6 +164,16 @@ async def _working(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     """Read the mailbox and the watched folders, and send mails."""
     with working(workers(settings, app.state.sessions)) as check:
         app.state.checks["channels"] = check
+        yield
+
+
+@asynccontextmanager
+async def _training(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Let the routing model learn now and then, unless it is done by hand."""
+    if settings.train_every_hours == 0:
+        yield
+        return
+    with training(app.state.sessions, every=timedelta(hours=settings.train_every_hours)):
         yield
 
 

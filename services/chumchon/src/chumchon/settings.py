@@ -54,6 +54,9 @@ class Settings(ChannelSettings, ServiceSettings):
         default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
     )
 
+    train_every_hours: int = Field(
+        24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."
+    )
     undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     triage_within_days: int = Field(1, ge=1, description="Working days until a case in triage is an alarm.")
     acceptance_within_days: int = Field(2, ge=1, description="Working days until an unaccepted case is an alarm.")

@@ -89,6 +89,7 @@ def return_case(
     if referral is None:
         raise NotReferred
     advance(session, case, Move.RETURN, by=by, now=now, note=f"{reason}: {note}" if note else str(reason))
+    case.return_reason = reason
     body = ReferralReturned(
         referral_number=referral.number,
         tracking_number=referral.complaint_number,
