@@ -9,6 +9,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet uv
 COPY pyproject.toml uv.lock ./
 COPY shared/schemas/pyproject.toml shared/schemas/
 COPY shared/thaikit/pyproject.toml shared/thaikit/
+COPY shared/letters/pyproject.toml shared/letters/
 COPY shared/servicekit/pyproject.toml shared/servicekit/
 COPY shared/exchange/pyproject.toml shared/exchange/
 COPY services/center1111/pyproject.toml services/center1111/

@@ -89,7 +89,7 @@ def test_an_answer_keeps_the_versions_of_the_articles_that_it_used(centre: Centr
     body = {"text": "โอนภายใน 30 วันทำการ", "article_ids": [article["id"]]}
     made(officer.post(f"/v1/complaints/{id_}/answers", json=body))
     answer = centre.complaint(id_)["answer"]
-    assert ("centre", "officer-1", [{"id": article["id"], "number": 1}]) == (
+    assert ("centre", "officer-1", [{"id": article["id"], "number": 1, "corrected_since": False}]) == (
         answer["origin"],
         answer["answered_by"],
         answer["articles"],

@@ -54,7 +54,7 @@ def test_each_waiting_state_of_a_referral_has_its_alarm(centre: Centre) -> None:
     centre.told(referral["id"], answered)
     assert [("answer_untold", complaint["tracking_number"])] == looked(centre)
     with centre.session() as session, session.begin():
-        session.execute(sa.text("UPDATE complaints SET state = 'closed', closed_at = now()"))
+        session.execute(sa.text("UPDATE complaints SET told_at = now()"))
     assert [] == looked(centre)
 
 

@@ -26,6 +26,7 @@ from servicekit.database import make_engine
 from servicekit.idempotency import metadata as idempotency_tables
 from servicekit.migrating import downgrade, upgrade
 from servicekit.problems import DomainError
+from servicekit.rate_limits import metadata as rate_limit_tables
 from servicekit.testing import Databases
 
 from .conftest import Keys, Office
@@ -57,7 +58,7 @@ def test_the_tables_are_what_the_records_say(office_url: str) -> None:
                 ),
             },
         )
-        found = compare_metadata(context, [Record.metadata, idempotency_tables])  # type: ignore[arg-type]
+        found = compare_metadata(context, [Record.metadata, idempotency_tables, rate_limit_tables])  # type: ignore[arg-type]
     engine.dispose()
     assert [] == found
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.backoff import LONGEST_ASKED_SECONDS, asked_seconds, backoff_seconds
+from exchange.backoff import LONGEST_ASKED_SECONDS, asked_seconds
+from servicekit.backoff import backoff_seconds
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from center1111 import code_lists
 from center1111.answers import routes as answers
 from center1111.closure import routes as closure
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
@@ -91,12 +91,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.writers = settings.writers()
+    app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
+    does = effects(app.state.deadlines)
     readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
     app.include_router(
-        exchange_router(exchange, EFFECTS, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
+        exchange_router(exchange, does, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
     )
     watched = watches(settings.limits())
     app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS))), prefix="/v1")
@@ -104,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))
     plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways())
-    app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, EFFECTS, plan)))
+    app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, does, plan)))
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
         relay = Relay(exchange, app.state.sessions, metrics)

@@ -3,24 +3,24 @@
 import contextlib
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import sqlalchemy as sa
 import typer
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from center1111.app import MIGRATIONS, create_app
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
 from exchange import Exchange, ExchangeMetrics, OwnKeys, Relay, listening
 from exchange.cli import Desk, exchange_commands
-from exchange.keys import KeysError
+from exchange.keys import KeysError, generate_keys, write_keys
 from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
@@ -50,7 +50,7 @@ def _desk() -> Iterator[Desk]:
     sessions = make_sessions(engine)
     exchange.enrol(sessions)
     try:
-        yield Desk(exchange, sessions, EFFECTS, settings.exchange_keys_file)
+        yield Desk(exchange, sessions, effects(settings.deadlines()), settings.exchange_keys_file)
     finally:
         exchange.close()
         engine.dispose()
@@ -96,26 +96,32 @@ def sample() -> None:
     engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} sample")
     try:
         with make_sessions(engine).begin() as session:
-            loaded = load_sample(session, settings.deadlines())
+            loaded = load_sample(session, settings.deadlines(), settings.writers())
     finally:
         engine.dispose()
     print(f"{loaded} complaints loaded." if loaded else "There are complaints already: nothing loaded.")
 
 
 @app.command()
-def openapi(
-    output: Annotated[Path | None, typer.Argument(help="A file; standard output without it.")] = None,
-) -> None:
+def openapi() -> None:
     """Print the API's OpenAPI document."""
-    text = openapi_document(create_app(_settings()))
-    if output:
-        output.write_text(text, "utf-8")
-    else:
-        print(text, end="")
+    print(openapi_document(), end="")
 
 
-def openapi_document(service: FastAPI) -> str:
-    """The document as it is kept in `docs/openapi`."""
+def openapi_document() -> str:
+    """The document as it is kept in `docs/openapi`: it depends on no setting and no database."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "keys.json"
+        write_keys(keys, generate_keys())
+        service = create_app(
+            Settings(
+                environment="development",
+                database_url="postgresql://nobody@127.0.0.1:1/none",
+                issuer="urn:none",
+                issuer_jwks=str(keys),
+                exchange_keys_file=keys,
+            )
+        )
     return json.dumps(service.openapi(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 

@@ -9,6 +9,7 @@ from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound,
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
 from center1111.tracking.routes import NotYours
+from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -55,13 +56,34 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
             "It is {state}, so {move} is not possible. Possible are: {possible}",
         ),
     ),
+    ChecksMissing: Problem(
+        "checks-missing",
+        HTTPStatus.CONFLICT,
+        Words("รายการตรวจสอบยังไม่ครบ", "The checklist is not complete"),
+        Words(
+            "ก่อนรับเรื่องต้องตรวจและผ่านรายการ: {missing}",
+            "Before a complaint is accepted these must be ticked as fulfilled: {missing}",
+        ),
+    ),
+    LinkedAlready: Problem(
+        "linked-already",
+        HTTPStatus.CONFLICT,
+        Words("สองเรื่องนี้เชื่อมโยงกันแล้ว", "The two complaints are linked already"),
+        Words("หากประเภทไม่ถูก ให้ยกเลิกการเชื่อมโยงเดิมก่อน", "If the kind is wrong, take that link back first."),
+    ),
+    LinkNotFound: Problem(
+        "link-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการเชื่อมโยง", "No such link"),
+        Words("ดูการเชื่อมโยงของเรื่องได้ที่ …/links", "The links of a complaint are listed at …/links."),
+    ),
     ReturnedBefore: Problem(
         "returned-before",
         HTTPStatus.CONFLICT,
         Words("หน่วยงานนี้เคยส่งเรื่องคืนแล้ว", "This agency returned the complaint before"),
         Words(
-            "{agency} เคยส่งเรื่องนี้คืน หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
-            "{agency} returned it. To send it there all the same, set insist to true.",
+            "{agency} ส่งเรื่องนี้คืนแล้วหลายครั้ง หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
+            "{agency} has returned it more than once. To send it there all the same, set insist to true.",
         ),
     ),
     AnswerSuperseded: Problem(

@@ -18,7 +18,11 @@ Verifier = Annotated[Actor, Depends(require("verifier", "supervisor"))]
 CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]
 """Answers, refers, closes and reopens."""
 
+Linker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor"))]
+"""Says which complaints belong together."""
+
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
 Editor = Annotated[Actor, Depends(require("km_editor"))]
+Publisher = Annotated[Actor, Depends(require("km_editor", "supervisor"))]

@@ -1,28 +1,10 @@
-"""When to try again: exponential with full jitter, as the peer asks, and never longer than a day."""
+"""When a peer asks to be tried again, which is never later than a day."""
 
 import email.utils
-import random
 from datetime import datetime
 
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 3600.0
 LONGEST_ASKED_SECONDS = 86_400.0
 """A `Retry-After` is honoured up to this."""
-
-
-def backoff_seconds(
-    failures: int,
-    *,
-    rng: random.Random,
-    first_seconds: float = FIRST_SECONDS,
-    longest_seconds: float = LONGEST_SECONDS,
-) -> float:
-    """How long to wait after that many failures in a row (1 or more): between 0 and what doubles each time.
-
-    The jitter is full, so that relays and parties that failed together do not come back together.
-    """
-    doublings = min(failures - 1, 32)
-    return rng.uniform(0, min(longest_seconds, first_seconds * 2.0**doublings))
 
 
 def asked_seconds(retry_after: str | None, now: datetime) -> float:

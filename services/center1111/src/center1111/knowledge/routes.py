@@ -17,7 +17,7 @@ from center1111.knowledge.bodies import ArticleContent, DraftFromReferral, NewAr
 from center1111.knowledge.queries import ArticleLine
 from center1111.merge_patch import patched
 from center1111.records import Article, ArticleVersion
-from center1111.roles import Editor, Officer
+from center1111.roles import Editor, Officer, Publisher
 from servicekit.clock import Now
 from servicekit.fields import Day, Line, Versioned, View
 from servicekit.filters import CommaIsOr
@@ -158,7 +158,9 @@ def patch_article(
 
 
 @router.post("/articles/{article_id}/publication", summary="Publish an article's newest version")
-def post_publication(article_id: UUID, session: Transaction, now: Now, actor: Editor, wanted: IfMatch) -> ArticleView:
+def post_publication(
+    article_id: UUID, session: Transaction, now: Now, actor: Publisher, wanted: IfMatch
+) -> ArticleView:
     """By another person than the author of what is new in it."""
     return ArticleView.model_validate(
         actions.publish_article(session, article_id, wanted=wanted, by=actor.subject, now=now)

@@ -28,8 +28,12 @@ _UNKNOWN_AGENCY: Final = FieldError(
 )
 
 
+RETURNS_BEFORE_INSISTING: Final = 2
+"""Who refers a returned complaint again has read why; after so many returns it goes round in circles."""
+
+
 class ReturnedBefore(DomainError):
-    """This agency returned the complaint before; it is sent there again only if a person insists."""
+    """This agency has returned the complaint again and again; it is sent there once more only if a person insists."""
 
 
 class AnswerSuperseded(DomainError):
@@ -53,7 +57,7 @@ def refer(
 
     Raises:
         InvalidInput: `to` is none of the agencies.
-        ReturnedBefore: it returned this complaint before, and nobody insists.
+        ReturnedBefore: it returned this complaint twice or more, and nobody insists.
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     if to not in agencies:
@@ -63,7 +67,8 @@ def refer(
     earlier = session.scalars(
         sa.select(Referral).where(Referral.complaint_id == complaint_id).order_by(Referral.ordinal)
     ).all()
-    if not insist and any(one.to == to and one.state is ReferralState.RETURNED for one in earlier):
+    returns = sum(one.to == to and one.state is ReferralState.RETURNED for one in earlier)
+    if returns >= RETURNS_BEFORE_INSISTING and not insist:
         raise ReturnedBefore(agency=to)
     ordinal = len(earlier) + 1
     referral = Referral(
@@ -233,6 +238,7 @@ def record_answer(
     text: str,
     work_group: str,
     answered_at: datetime,
+    deadlines: Deadlines,
     now: datetime,
 ) -> None:
     """The agency's answer, or a later version of it, becomes the complaint's answer.
@@ -269,6 +275,8 @@ def record_answer(
     complaint.changed_at = now
     complaint.answered_at = answered_at
     complaint.answer_origin = AnswerOrigin.REFERRAL
+    complaint.tell_due_at = deadlines.tell_due(now)
+    complaint.told_at = None
     complaint.work_group = work_group
 
 

@@ -51,7 +51,7 @@ class Reasoned(Body):
 class Amendment(Body):
     """What has become known since the complaint was referred; the agency reads it."""
 
-    information: LongText
+    text: LongText
 
 
 class AgencyAnswer(View):
@@ -265,7 +265,7 @@ def post_amendment(
 ) -> ReferralView:
     """It also answers what the agency asked: the referral no longer waits for the complainant."""
     referral = actions.amend_referral(
-        session, referral_id, information=new.information, wanted=wanted, by=actor.subject, now=now
+        session, referral_id, information=new.text, wanted=wanted, by=actor.subject, now=now
     )
     tell_version(response, referral.version)
     return _view(session, referral_id)

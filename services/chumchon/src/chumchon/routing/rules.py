@@ -17,7 +17,7 @@ from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, wor
 from thaikit.text import normalise, segment, without_marks
 
 # The subject and the first page say what a case is about; reading on would cost time and blur the topic.
-READ_CHARACTERS: Final = 4_000
+READ_CHARACTERS: Final = 2_000
 # A topic is believed when its group holds this share of all that speaks, counted with `DOUBT`.
 CLEAR_SHARE: Final = 0.6
 # Speaks against every topic, so that one weak term alone routes nothing.
