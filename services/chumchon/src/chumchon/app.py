@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from chumchon.answering import routes as answering
 from chumchon.code_lists import routes as code_lists
 from chumchon.exchange import handlers, recalled
-from chumchon.intake import public
+from chumchon.intake import attachments, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         routers=[
             intake.router,
+            attachments.router,
             public.router,
             routing.router,
             answering.router,
