@@ -13,7 +13,7 @@ from chumchon.answering import routes as answering
 from chumchon.channels.working import workers, working
 from chumchon.code_lists import routes as code_lists
 from chumchon.exchange import handlers, recalled
-from chumchon.intake import files, public
+from chumchon.intake import attachments, files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
@@ -96,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         routers=[
             intake.router,
+            attachments.router,
             public.router,
             files.router,
             routing.router,

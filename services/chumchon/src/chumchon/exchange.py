@@ -18,6 +18,7 @@ from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
 from chumchon.work_groups import Topic
 from exchange import Handler
+from exchange.attachments import want
 from schemas import (
     Message,
     ReferralAccepted,
@@ -42,6 +43,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
 
     def sent(session: Session, message: Message, body: ReferralSent, now: datetime) -> None:
         open_referred_case(session, message.subject, body, party=message.source, now=now)
+        want(session, message, body.attachments, now=now)
 
     def amended(session: Session, message: Message, body: ReferralAmended, now: datetime) -> None:
         case = _case(session, message)
@@ -50,6 +52,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
             advance(session, case, Move.REPLY, by=message.source, now=now)
             start_the_clock(case, deadlines, now=now)
         amend_case(session, case, body, by=message.source, now=now)
+        want(session, message, body.attachments, now=now)
         if body.information is not None:
             keep_information(session, case, body.information, by=message.source, now=now)
 
