@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 
 from chumchon.answering import routes as answering
 from chumchon.code_lists import routes as code_lists
-from chumchon.exchange import handlers
+from chumchon.exchange import BULK_HANDLERS, handlers
 from chumchon.intake import public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
-    effects = Effects(handlers(deadlines), PROBLEMS)
+    effects = Effects(handlers(deadlines), PROBLEMS, bulk=BULK_HANDLERS)
     app.include_router(
         exchange_router(exchange, effects, operators=Depends(require(OPERATOR)), metrics=metrics), prefix="/v1"
     )

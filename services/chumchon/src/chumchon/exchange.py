@@ -1,6 +1,6 @@
 """What the Centre's messages do here: message type -> action."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from chumchon.answering.actions import contest, keep_information, start_the_clock
 from chumchon.deadlines import Deadlines
-from chumchon.intake.actions import amend_case, open_referred_case
+from chumchon.intake.actions import amend_case, open_referred_case, open_referred_cases
 from chumchon.journey import Move, State
 from chumchon.records import Case, Referral
 from chumchon.steps import CaseNotFound, advance, case_to_change
-from exchange import Handler
+from exchange import BulkHandler, Handler
 from schemas import Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
 
 _case_of: Final = sa.select(Referral.case_id)
@@ -50,6 +50,15 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
         "referral.withdrawn.v1": withdrawn,
         "referral.contested.v1": contested,
     }
+
+
+def _open_many(session: Session, sent: Sequence[tuple[Message, ReferralSent]], now: datetime) -> None:
+    referrals = [(message.subject, body) for message, body in sent]
+    open_referred_cases(session, referrals, party=sent[0][0].source, now=now)
+
+
+BULK_HANDLERS: Final[Mapping[str, BulkHandler]] = {"referral.sent.v1": _open_many}
+"""For what comes by the thousand after a day down."""
 
 
 def _case(session: Session, message: Message) -> Case:

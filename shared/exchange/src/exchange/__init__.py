@@ -8,6 +8,7 @@ any number of relays (`Relay`). See docs/exchange.md.
 from collections.abc import Mapping
 
 from exchange import operating, routes
+from exchange.inbox import BulkHandler as BulkHandler
 from exchange.inbox import Effects as Effects
 from exchange.inbox import Handler as Handler
 from exchange.inbox import read_batch as read_batch
