@@ -2,7 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +18,15 @@ from center1111.closure import routes as closure
 from center1111.exchange import EFFECTS
 from center1111.intake import routes as intake
 from center1111.knowledge import routes as knowledge
+from center1111.postman import make_postman
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
 from center1111.reports import routes as reports
 from center1111.settings import Settings
 from center1111.steps import PARTY
+from center1111.telling import routes as telling
+from center1111.templates import routes as templates
+from center1111.tracking import public as complainants
 from center1111.tracking import routes as tracking
 from center1111.verification import routes as verification
 from exchange import (
@@ -48,6 +53,7 @@ _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "complaints", "description": "เรื่องร้องทุกข์: รับ ตรวจสอบ ตอบ ยุติ · Complaints from intake to closure."},
     {"name": "referrals", "description": "การส่งต่อหน่วยงาน · Referrals to agencies, and what they say."},
     {"name": "knowledge", "description": "ระบบจัดการองค์ความรู้ · The knowledge base."},
+    {"name": "tellings", "description": "แบบคำตอบและการแจ้งผล · Answer templates, and telling complainants."},
     {"name": "public", "description": "ช่องทางเว็บไซต์และการติดตามเรื่อง · For complainants."},
     {"name": "reports", "description": "รายงานสรุป · Summaries."},
     {"name": "code-lists", "description": "รหัสและคำอธิบาย · Codes and their labels."},
@@ -76,6 +82,10 @@ def create_app(settings: Settings) -> FastAPI:
             tracking.router,
             intake.public_router,
             tracking.public_router,
+            complainants.public_router,
+            complainants.router,
+            telling.router,
+            templates.router,
             reports.router,
             code_lists.router,
         ],
@@ -85,6 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.letterhead = settings.letterhead
+    app.state.reopen_within = timedelta(days=settings.reopen_within_days)
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
@@ -96,9 +108,12 @@ def create_app(settings: Settings) -> FastAPI:
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
         relay = Relay(exchange, app.state.sessions, metrics)
-        app.state.alongside.append(_relaying(relay, app))
+        app.state.alongside.append(_working("relay", relay.run, app))
     else:
         app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
+    postman = make_postman(app.state.sessions, settings)
+    if postman is not None and settings.mail_in_service:
+        app.state.alongside.append(_working("postman", postman.run, app))
     return app
 
 
@@ -116,10 +131,11 @@ async def _closing(exchange: Exchange) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _relaying(relay: Relay, app: FastAPI) -> AsyncIterator[None]:
+async def _working(name: str, run: Callable[[threading.Event], None], app: FastAPI) -> AsyncIterator[None]:
+    """Work in a thread of its own, for as long as the service lives."""
     stop = threading.Event()
-    thread = threading.Thread(target=relay.run, args=(stop,), name="relay")
-    app.state.checks["relay"] = lambda: None if thread.is_alive() else "the relay inside the service has ended"
+    thread = threading.Thread(target=run, args=(stop,), name=name)
+    app.state.checks[name] = lambda: None if thread.is_alive() else f"the {name} inside the service has ended"
     thread.start()
     try:
         yield

@@ -21,4 +21,7 @@ CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
+TemplateEditor = Annotated[Actor, Depends(require("km_editor", "supervisor"))]
+"""Writes answer templates."""
+
 Editor = Annotated[Actor, Depends(require("km_editor"))]

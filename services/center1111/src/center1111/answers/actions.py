@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from center1111 import steps
+from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.journey import ArticleState, Move
 from center1111.records import Answer, AnswerArticle, Article, Complaint
@@ -31,7 +31,7 @@ def answer(
     by: str,
     now: datetime,
 ) -> tuple[Complaint, Answer]:
-    """Answer a verified complaint, and keep which versions of which articles the answer used.
+    """Answer a verified complaint, owe its telling, and keep which versions of which articles the answer used.
 
     Raises:
         InvalidInput: an article is not in force.
@@ -56,7 +56,7 @@ def answer(
     session.add(given)
     session.flush()
     session.add_all(AnswerArticle(answer_id=given.id, article_id=id_, number=number) for id_, number in used.items())
-    session.flush()
+    tellings.owe_telling(session, complaint, given, now=now)
     return complaint, given
 
 
