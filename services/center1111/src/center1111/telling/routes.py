@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict
+from sqlalchemy.orm import Session
 
 from center1111 import steps, tellings
 from center1111.codes import Means
@@ -98,6 +99,10 @@ def list_deliveries(
 @router.get("/deliveries/{delivery_id}", summary="Read one telling of an answer")
 def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:  # noqa: ARG001  # who may
     """By which means, to whom, and what became of it."""
+    return _delivery(session, delivery_id)
+
+
+def _delivery(session: Session, delivery_id: UUID) -> DeliveryView:
     found = queries.read_delivery(session, delivery_id)
     if found is None:
         raise DeliveryNotFound
@@ -142,7 +147,7 @@ def post_telling(
         raise steps.MoveNotAllowed(state=delivery.state, move="tell", possible="-")
     tellings.tell(session, complaint, delivery, note=new.note, by=actor.subject, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _delivery(session, delivery_id)
 
 
 @router.post("/deliveries/{delivery_id}/retry", summary="Try a failed telling again")
@@ -153,7 +158,7 @@ def post_retry(
     _, delivery = tellings.delivery_to_change(session, delivery_id, wanted)
     tellings.retry(session, delivery, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _delivery(session, delivery_id)
 
 
 @router.post(
