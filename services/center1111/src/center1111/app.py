@@ -140,7 +140,9 @@ async def _importing(app: FastAPI) -> AsyncIterator[None]:
     """Record imported tables beside the requests."""
     state, stop = app.state, threading.Event()
     worker = threading.Thread(
-        target=run_imports, args=(state.sessions, state.deadlines, state.imports_bell, stop), name="imports"
+        target=run_imports,
+        args=(state.sessions, state.deadlines, state.writers, state.imports_bell, stop),
+        name="imports",
     )
     worker.start()
     try:

@@ -27,6 +27,7 @@ from center1111.intake.imports.columns import Cell, body_of, column_at
 from center1111.intake.imports.reading import UnreadableTable, rows_of
 from center1111.journey import ImportState
 from center1111.records import ComplaintImport, ImportedRow
+from center1111.writers import Writers
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
 from servicekit.ids import uuid7
@@ -105,14 +106,16 @@ def find_import(session: Session, import_id: UUID) -> ComplaintImport:
     return found
 
 
-def work_through(sessions: Sessions, deadlines: Deadlines, *, clock: Callable[[], datetime] = utc_now) -> bool:
+def work_through(
+    sessions: Sessions, deadlines: Deadlines, writers: Writers, *, clock: Callable[[], datetime] = utc_now
+) -> bool:
     """Work through one import that waits; False when there was none."""
     with sessions.begin() as session:
         lease = _lease(session, now=clock())
     if lease is None:
         return False
     try:
-        _work_through(sessions, lease, deadlines, clock)
+        _work_through(sessions, lease, deadlines, writers, clock)
     except _LeaseLost:
         log.warning("import taken over by another worker", import_id=str(lease.import_id))
     except Exception as error:  # noqa: BLE001  # one table that cannot be worked through must not hold up the others
@@ -122,12 +125,14 @@ def work_through(sessions: Sessions, deadlines: Deadlines, *, clock: Callable[[]
     return True
 
 
-def run_imports(sessions: Sessions, deadlines: Deadlines, bell: threading.Event, stop: threading.Event) -> None:
+def run_imports(
+    sessions: Sessions, deadlines: Deadlines, writers: Writers, bell: threading.Event, stop: threading.Event
+) -> None:
     """Work through what waits until `stop` is set; `bell` says that something was queued in this process."""
     while not stop.is_set():
         try:
             bell.clear()
-            while not stop.is_set() and work_through(sessions, deadlines):
+            while not stop.is_set() and work_through(sessions, deadlines, writers):
                 pass
         except sa.exc.SQLAlchemyError as error:
             log.error("imports cannot be looked for", **describe(error))  # noqa: TRY400  # as above
@@ -173,7 +178,9 @@ def _held(session: Session, lease: _Lease) -> ComplaintImport:
     return held
 
 
-def _work_through(sessions: Sessions, lease: _Lease, deadlines: Deadlines, clock: Callable[[], datetime]) -> None:
+def _work_through(
+    sessions: Sessions, lease: _Lease, deadlines: Deadlines, writers: Writers, clock: Callable[[], datetime]
+) -> None:
     with sessions.begin() as session:
         content = _held(session, lease).content or b""
     table, errors = _read(content)
@@ -194,7 +201,7 @@ def _work_through(sessions: Sessions, lease: _Lease, deadlines: Deadlines, clock
         elif held.dry_run:
             _finish(held, ImportState.CHECKED, (), now=clock())
         else:
-            _record(session, held, complaints, deadlines, clock())
+            _record(session, held, complaints, deadlines, writers, now=clock())
             _finish(held, ImportState.DONE, (), now=clock())
 
 
@@ -241,11 +248,13 @@ def _record(
     held: ComplaintImport,
     complaints: Sequence[tuple[int, NewComplaint]],
     deadlines: Deadlines,
+    writers: Writers,
+    *,
     now: datetime,
 ) -> None:
     rows = []
     for number, new in complaints:
-        registered = register_complaint(session, new, by=held.created_by, deadlines=deadlines, now=now)
+        registered = register_complaint(session, new, by=held.created_by, deadlines=deadlines, writers=writers, now=now)
         rows.append({"import_id": held.id, "row": number, "complaint_id": registered.id})
     session.execute(sa.insert(ImportedRow), rows)
 
