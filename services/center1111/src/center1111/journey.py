@@ -65,6 +65,10 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
 }
 
 
+OPEN: Final = (State.RECEIVED, State.VERIFIED, State.REFERRED)
+"""The states in which a complaint still waits for its answer."""
+
+
 class ReferralState(StrEnum):
     """Where a referral stands.
 

@@ -8,7 +8,7 @@ from fastapi import Body as RequestBody
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
-from center1111.codes import AnswerOrigin
+from center1111.codes import AnswerOrigin, Standing
 from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
 from center1111.fields import Name
@@ -89,15 +89,20 @@ class Counts(View):
 Names = Annotated[list[Name] | None, CommaIsOr, Query()]
 
 
-async def _wanted(
+async def complaints_wanted(
     *,
     actor: Reader,
+    now: Now,
+    deadlines: Due,
     state: Annotated[list[State] | None, CommaIsOr, Query()] = None,
     channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
     kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
     province: Names = None,
+    district: Names = None,
+    subdistrict: Names = None,
     work_group: Names = None,
     tracking_number: Names = None,
+    referred: Annotated[bool | None, Query(description="Ever referred to any agency, or never.")] = None,
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
     ] = None,
@@ -105,6 +110,12 @@ async def _wanted(
     to: Annotated[Timestamp | None, Query(description="Received before this moment.")] = None,
     recorded_from: Annotated[Timestamp | None, Query()] = None,
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
+    due: Annotated[
+        list[Standing] | None,
+        CommaIsOr,
+        Query(description="Of those that wait for an answer: how the deadline stands."),
+    ] = None,
+    due_from: Annotated[Timestamp | None, Query(description="Due at this moment or later.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
     repeat_writer: Annotated[bool | None, Query(description="Of those who write often.")] = None,
     q: Annotated[
@@ -112,27 +123,34 @@ async def _wanted(
         Query(description="Words that all stand in subject or details; dropped tone marks do not matter."),
     ] = None,
 ) -> dict[str, Any]:
+    """What a list of complaints is asked for, by the names of `queries.FILTERS`; an agency's system sees its own."""
     wanted = {
         "state": state,
         "channel": channel,
         "kind": kind,
         "province": province,
+        "district": district,
+        "subdistrict": subdistrict,
         "work_group": work_group,
         "tracking_number": tracking_number,
+        "referred": referred,
         "referred_to": referred_to,
         "from": from_,
         "to": to,
         "recorded_from": recorded_from,
         "recorded_to": recorded_to,
+        "due_from": due_from,
         "due_to": due_to,
         "repeat_writer": repeat_writer,
         "q": queries.patterns_of(q) if q else None,
         "client_id": [actor.client_id] if actor.is_agency_client else None,
     }
+    if due is not None:
+        wanted |= queries.standing_filter(due, now, deadlines.near_due_until(now))
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-Wanted = Annotated[dict[str, Any], Depends(_wanted)]
+Wanted = Annotated[dict[str, Any], Depends(complaints_wanted)]
 Sort = Literal["received_at", "-received_at", "recorded_at", "-recorded_at", "due_at", "-due_at"]
 
 
