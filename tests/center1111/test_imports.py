@@ -13,16 +13,13 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from center1111.deadlines import Deadlines
 from center1111.intake.actions import register_complaint
-from center1111.intake.imports.actions import ATTEMPTS, LEASE, work_through
+from center1111.intake.imports.actions import ATTEMPTS, LEASE, Desk, work_through
 from center1111.intake.imports.columns import COLUMNS
 from center1111.intake.imports.reading import MAX_ROWS
 from center1111.journey import ImportState
 from center1111.records import Complaint, ComplaintImport
-from center1111.writers import Writers
 from servicekit.clock import utc_now
-from servicekit.database import Sessions
 from servicekit.testing import eventually
 
 from .conftest import Centre, Json, ok, refused
@@ -78,17 +75,16 @@ def workbook(*rows: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def work(centre: Centre) -> tuple[Sessions, Deadlines, Writers]:
-    """What a worker is given."""
-    state = centre.app.state
-    return state.sessions, state.deadlines, state.writers
+def desk(centre: Centre) -> Desk:
+    """What a worker needs."""
+    return Desk(centre.app.state.sessions, centre.app.state.deadlines, centre.app.state.writers)
 
 
 def imported(centre: Centre, content: str | bytes, query: str = "") -> Json:
     """The import after all that waited was worked through."""
     answer = centre.as_("intake").post(f"/v1/complaints/imports{query}", content=content)
     assert answer.status_code in {200, 202}, answer.text
-    while work_through(*work(centre)):
+    while work_through(desk(centre)):
         pass
     return ok(centre.as_("intake").get(answer.headers["location"]))
 
@@ -271,12 +267,12 @@ def test_a_worker_that_was_killed_has_changed_nothing(centre: Centre, monkeypatc
 
     monkeypatch.setattr(RECORDS, dies)
     with pytest.raises(SystemExit):
-        work_through(*work(centre))
+        work_through(desk(centre))
     monkeypatch.setattr(RECORDS, register_complaint)
     assert (0, "running") == (recorded(centre), ok(centre.as_("intake").get(location))["state"])
-    assert not work_through(*work(centre))
+    assert not work_through(desk(centre))
     later = utc_now() + LEASE + timedelta(seconds=1)
-    assert work_through(*work(centre), clock=lambda: later)
+    assert work_through(desk(centre), clock=lambda: later)
     assert (2, "done") == (recorded(centre), ok(centre.as_("intake").get(location))["state"])
 
 
@@ -291,7 +287,7 @@ def test_a_table_that_always_fails_is_given_up(centre: Centre, monkeypatch: pyte
     now = utc_now()
     for attempt in range(ATTEMPTS):
         at = now + attempt * (LEASE + timedelta(seconds=1))
-        assert work_through(*work(centre), clock=lambda at=at: at)  # type: ignore[misc]  # each its own time
+        assert work_through(desk(centre), clock=lambda at=at: at)  # type: ignore[misc]  # each its own time
     found = ok(centre.as_("intake").get(location))
     assert ("refused", [(None, None, "failed")], 0) == (found["state"], faults(found), recorded(centre))
 
@@ -300,17 +296,18 @@ def test_a_worker_that_is_late_changes_nothing(centre: Centre) -> None:
     """Whoever has the lease now decides."""
     location = centre.as_("intake").post("/v1/complaints/imports", content=table(LETTER)).headers["location"]
     import_id = UUID(location.rpartition("/")[2])
+    sessions = centre.app.state.sessions
     lapses = iter([utc_now(), utc_now() + timedelta(hours=1)])
 
     def clock() -> datetime:
         at = next(lapses, utc_now() + timedelta(hours=1))
         if at > utc_now() + timedelta(minutes=30):
-            with centre.app.state.sessions.begin() as session:  # another worker takes it meanwhile
+            with sessions.begin() as session:  # another worker takes it meanwhile
                 session.execute(sa.update(ComplaintImport).where(ComplaintImport.id == import_id).values(attempt=7))
         return at
 
-    work_through(*work(centre), clock=clock)
-    with centre.session() as session:
+    work_through(desk(centre), clock=clock)
+    with sessions() as session:
         assert 0 == session.scalar(sa.select(sa.func.count()).select_from(Complaint))
         assert ImportState.RUNNING is session.get_one(ComplaintImport, import_id).state
 

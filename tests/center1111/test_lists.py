@@ -43,9 +43,9 @@ def test_complaints_are_found_by_how_their_deadlines_stand(centre: Centre) -> No
     due(centre, centre.answered(), now - timedelta(days=1))
     assert set(by_standing) == set(Standing)
     for some in chain.from_iterable(combinations(by_standing, count) for count in (1, 2, 3)):
-        assert set().union(*(by_standing[one] for one in some)) == listed(centre, f"due={','.join(some)}")
-    assert by_standing["in_time"] == listed(centre, "due=in_time&state=verified")
-    assert set() == listed(centre, "due=overdue&state=answered")
+        assert set().union(*(by_standing[one] for one in some)) == listed(centre, f"standing={','.join(some)}")
+    assert by_standing["in_time"] == listed(centre, "standing=in_time&state=verified")
+    assert set() == listed(centre, "standing=overdue&state=answered")
 
 
 def test_complaints_are_found_by_place_and_referral(centre: Centre) -> None:
@@ -68,7 +68,7 @@ def test_complaints_are_found_by_place_and_referral(centre: Centre) -> None:
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
-        ("due=soon", {"/due/0": "unknown_code"}),
+        ("standing=soon", {"/standing/0": "unknown_code"}),
         ("referred=perhaps", {"/referred": "wrong_type"}),
         ("due_from=2569-01-01T00:00:00Z", {"/due_from": "buddhist_year"}),
         ("due_from=2026-01-01T00:00:00", {"/due_from": "offset_required"}),
@@ -86,7 +86,7 @@ def test_an_officer_saves_a_view_and_sees_it_again(centre: Centre) -> None:
     officer = centre.as_("officer", subject="somchai")
     body = {
         "name": "ใกล้ครบกำหนด ลำพูน",
-        "filters": {"due": ["near_due", "overdue"], "province": ["ลำพูน"], "referred": False, "q": "โอนเงิน"},
+        "filters": {"standing": ["near_due", "overdue"], "province": ["ลำพูน"], "referred": False, "q": "โอนเงิน"},
         "sort": "due_at",
     }
     view = made(officer.post("/v1/saved-views", json=body))

@@ -58,7 +58,7 @@ def test_numbers_count_up_and_check(office: Office) -> None:
     ("channel", "changes", "faults"),
     [
         ("fax", {"received_on_number": "02-123-4567"}, {("/evidence/received_on_number", "unknown_line")}),
-        ("fax", {"received_on_number": None}, {("/evidence/received_on_number", "wrong_type")}),
+        ("fax", {"received_on_number": 5}, {("/evidence/received_on_number", "wrong_type")}),
         ("fax", {"pages": 0}, {("/evidence/pages", "too_small")}),
         ("fax", {"sender_number": "12"}, {("/evidence/sender_number", "wrong_form")}),
         ("telephone", {"called_number": "02-629-9227"}, {("/evidence/called_number", "unknown_line")}),

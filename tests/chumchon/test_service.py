@@ -24,6 +24,7 @@ from schemas.bodies import Kind, ReturnReason
 from servicekit import development_issuer
 from servicekit.database import make_engine
 from servicekit.idempotency import metadata as idempotency_tables
+from servicekit.mail_queue import metadata as mail_tables
 from servicekit.migrating import downgrade, upgrade
 from servicekit.problems import DomainError
 from servicekit.rate_limits import metadata as rate_limit_tables
@@ -58,7 +59,8 @@ def test_the_tables_are_what_the_records_say(office_url: str) -> None:
                 ),
             },
         )
-        found = compare_metadata(context, [Record.metadata, idempotency_tables, rate_limit_tables])  # type: ignore[arg-type]
+        owned = [Record.metadata, idempotency_tables, mail_tables, rate_limit_tables]
+        found = compare_metadata(context, owned)  # type: ignore[arg-type]
     engine.dispose()
     assert [] == found
 
@@ -84,6 +86,8 @@ def test_every_code_has_its_labels() -> None:
         "delivery_states": codes.DeliveryState,
         "delivery_kinds": codes.DeliveryKind,
         "message_kinds": codes.MessageKind,
+        "file_kinds": codes.FileKind,
+        "mail_outcomes": codes.MailOutcome,
     }
     assert {name: set(kind) for name, kind in expected.items()} == {
         name: set(codes.CODE_LISTS[name]) for name in expected

@@ -1,8 +1,10 @@
-"""The Centre's commands: `center1111 serve | relay | migrate | sample | openapi`."""
+"""The Centre's commands: `center1111 serve | relay | remind | migrate | sample | openapi | exchange …`."""
 
+import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,10 +14,13 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from center1111.app import MIGRATIONS, create_app
+from center1111.clock.reminding import Reminding
+from center1111.exchange import effects
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
 from exchange import Exchange, ExchangeMetrics, OwnKeys, Relay, listening
+from exchange.cli import Desk, exchange_commands
 from exchange.keys import KeysError, generate_keys, write_keys
 from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
@@ -36,6 +41,23 @@ def main() -> None:
         _fail(f"The database does not answer: check {PREFIX}DATABASE_URL, and that PostgreSQL runs.")
     except OSError as error:
         _fail(f"{error.filename or 'A file'}: {error.strerror or error}")
+
+
+@contextlib.contextmanager
+def _desk() -> Iterator[Desk]:
+    settings = _settings()
+    engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} commands")
+    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    sessions = make_sessions(engine)
+    exchange.enrol(sessions)
+    try:
+        yield Desk(exchange, sessions, effects(settings.deadlines()), settings.exchange_keys_file)
+    finally:
+        exchange.close()
+        engine.dispose()
+
+
+app.add_typer(exchange_commands(_desk), name="exchange")
 
 
 @app.command()
@@ -59,6 +81,19 @@ def relay() -> None:
             run_until_told_to_stop(Relay(exchange, sessions, ExchangeMetrics(CollectorRegistry())).run)
     finally:
         exchange.close()
+        engine.dispose()
+
+
+@app.command()
+def remind() -> None:
+    """Remind of deadlines that are near due and overdue; any number of workers may run, nobody is reminded twice."""
+    settings = _settings()
+    configure_logging(f"{PARTY} remind", settings.log_level)
+    engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} remind")
+    reminding = Reminding(make_sessions(engine), settings.deadlines(), every_seconds=settings.remind_every_seconds)
+    try:
+        run_until_told_to_stop(reminding.run)
+    finally:
         engine.dispose()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from center1111.deadlines import Deadlines
 from center1111.problems import PROBLEMS
+from center1111.recalling import RECALLED
 from center1111.referrals import actions
 from exchange import Effects, Handler
 from schemas import (
@@ -82,4 +83,4 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
 def effects(deadlines: Deadlines) -> Effects:
     """What messages do here, with the limits by which complainants are to be told of answers."""
     answered = functools.partial(_answered, deadlines=deadlines)
-    return Effects(handlers={**_HANDLERS, "referral.answered.v1": answered}, problems=PROBLEMS)
+    return Effects(handlers={**_HANDLERS, "referral.answered.v1": answered}, problems=PROBLEMS, recalled=RECALLED)

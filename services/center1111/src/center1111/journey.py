@@ -65,10 +65,6 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
 }
 
 
-OPEN: Final = (State.RECEIVED, State.VERIFIED, State.REFERRED)
-"""The states in which a complaint still waits for its answer."""
-
-
 class ReferralState(StrEnum):
     """Where a referral stands.
 
@@ -119,6 +115,10 @@ REFERRAL_MOVES: Final[Mapping[tuple[ReferralState, ReferralMove], ReferralState]
     (ReferralState.ANSWERED, ReferralMove.CONTEST): ReferralState.ACCEPTED,
     **{(state, ReferralMove.WITHDRAW): ReferralState.WITHDRAWN for state in _OPEN},
 }
+
+
+REFERRAL_UNDER_WAY: Final = _OPEN
+"""The states in which an agency owes an answer."""
 
 
 class ArticleState(StrEnum):

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
+from center1111.clock.actions import ClockRuns, ClockStandsStill
 from center1111.code_lists import CodeListNotFound
 from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
@@ -119,6 +120,20 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         Words("ไม่พบการเชื่อมโยง", "No such link"),
         Words("ดูการเชื่อมโยงของเรื่องได้ที่ …/links", "The links of a complaint are listed at …/links."),
     ),
+    ClockStandsStill: Problem(
+        "clock-stands-still",
+        HTTPStatus.CONFLICT,
+        Words("หยุดนับเวลาอยู่แล้ว", "The clock is stopped already"),
+        Words(
+            "หากเหตุผลเปลี่ยน ให้เริ่มนับเวลาต่อก่อนแล้วจึงหยุดใหม่", "If the reason has changed, restart it first, then stop it."
+        ),
+    ),
+    ClockRuns: Problem(
+        "clock-runs",
+        HTTPStatus.CONFLICT,
+        Words("ไม่ได้หยุดนับเวลาไว้", "The clock is not stopped"),
+        Words("เรื่องนี้นับเวลาอยู่ตามปกติ", "The deadlines of this complaint run as they should."),
+    ),
     ReturnedBefore: Problem(
         "returned-before",
         HTTPStatus.CONFLICT,
@@ -142,8 +157,9 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("สถานะของบทความไม่อนุญาต", "Not possible in the article's present state"),
         Words(
-            "บทความเป็น {state} และไม่มีรุ่นใหม่ที่รอเผยแพร่ หรือเลิกใช้แล้ว",
-            "The article is {state}: it is retired, or its newest version is in force already.",
+            "บทความเป็น {state}: ฉบับร่างต้องเผยแพร่ก่อนทบทวน รุ่นที่ใช้อยู่แล้วเผยแพร่ซ้ำไม่ได้ และที่เลิกใช้แล้วแก้ไขไม่ได้",
+            "The article is {state}: a draft is published before it is reviewed, the version in force is not published"
+            " again, and a retired article stays as it is.",
         ),
     ),
     AuthorCannotPublish: Problem(

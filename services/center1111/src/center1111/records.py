@@ -240,7 +240,7 @@ class ArticleVersion(Record):
     number: Mapped[int] = mapped_column(primary_key=True)
     question: Mapped[str]
     answer: Mapped[str]
-    topic: Mapped[str | None]
+    topic: Mapped[Topic | None]
     keywords: Mapped[list[str]]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]

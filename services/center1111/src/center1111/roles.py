@@ -20,8 +20,8 @@ Verifier = Annotated[Actor, Depends(require("verifier", "supervisor"))]
 CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]
 """Answers, refers, closes and reopens."""
 
-Linker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor"))]
-"""Says which complaints belong together."""
+Caseworker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor"))]
+"""Verifies or answers: says which complaints belong together, stops and restarts their clocks."""
 
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""

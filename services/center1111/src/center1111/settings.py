@@ -9,8 +9,9 @@ from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
 from center1111.deadlines import Deadlines, Rung
+from center1111.watching import Limits
 from center1111.writers import Writers
-from exchange import Peer
+from exchange import AlarmSettings, Peer
 from servicekit.settings import ServiceSettings
 from thaikit.calendar import holidays_with
 
@@ -73,6 +74,7 @@ class Settings(ServiceSettings):
         description="Reminders and escalation as JSON, the working days counted from the due day:"
         ' [{"name": "overdue", "working_days": 0, "to": "officer"}]',
     )
+    remind_in_service: bool = Field(default=True, description="Remind of deadlines inside the service.")
     remind_every_seconds: int = Field(60, ge=1, description="How often the remind worker looks.")
     required_checks: tuple[Check, ...] = Field(
         (), description="What must be ticked in the checklist before a complaint is accepted, as JSON."
@@ -86,6 +88,14 @@ class Settings(ServiceSettings):
     repeat_writer_within_days: int = Field(365, ge=1, description="Within how many days those complaints count.")
     special_days_file: Path | None = Field(
         None, description="Days that the cabinet made holidays or working days: `+ 2026-01-02 name` or `- 2026-05-13`."
+    )
+
+    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
+    acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
+    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    telling_within_days: int = Field(5, ge=1, description="Working days until an answer not passed on is an alarm.")
+    alarms: AlarmSettings = Field(
+        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
 
     @property
@@ -116,3 +126,12 @@ class Settings(ServiceSettings):
         if self.environment == "production" and self.writers_key.get_secret_value() == DEVELOPMENT_WRITERS_KEY:
             raise ValueError("WRITERS_KEY is needed in production: 32 random bytes or more, kept for ever")
         return self
+
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.telling_within_days,
+        )

@@ -28,6 +28,7 @@ class DeliveryKind(StrEnum):
     ANSWER = "answer"
     QUESTION = "question"
     PROGRESS = "progress"
+    ACKNOWLEDGEMENT = "acknowledgement"
 
 
 class DeliveryState(StrEnum):
@@ -37,6 +38,34 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     SHOWN = "shown"
     SUPERSEDED = "superseded"
+    FAILED = "failed"
+    """The mail server, or the complainant's, will not take it: somebody has to find another way."""
+
+
+class FileKind(StrEnum):
+    """How a file came with its case."""
+
+    ORIGINAL = "original"
+    ATTACHMENT = "attachment"
+    SCAN = "scan"
+
+
+class MailOutcome(StrEnum):
+    """What was made of a mail."""
+
+    OPENED = "opened"
+    REPLY = "reply"
+    RECORDED = "recorded"
+    UNREADABLE = "unreadable"
+    AUTOMATIC = "automatic"
+    BOUNCE = "bounce"
+
+
+class TrainingOutcome(StrEnum):
+    """Whether a newly trained routing model is better than what was in force, on confirmations held back."""
+
+    BETTER = "better"
+    NOT_BETTER = "not_better"
 
 
 CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
@@ -80,6 +109,10 @@ CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
             Method.MODEL: Words("แบบจำลอง", "Model"),
             Method.PERSON: Words("เจ้าหน้าที่", "A person"),
         },
+        "training_outcomes": {
+            TrainingOutcome.BETTER: Words("ดีกว่าที่ใช้อยู่", "Better than what was in force"),
+            TrainingOutcome.NOT_BETTER: Words("ไม่ดีกว่าที่ใช้อยู่", "Not better than what was in force"),
+        },
         "return_reasons": {
             ReturnReason.NOT_OURS: Words("ไม่อยู่ในอำนาจหน้าที่", "Not ours to answer"),
             ReturnReason.UNCLEAR: Words("ข้อมูลไม่ชัดเจน", "Unclear"),
@@ -98,12 +131,27 @@ CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
             DeliveryKind.ANSWER: Words("คำตอบ", "Answer"),
             DeliveryKind.QUESTION: Words("ขอข้อมูลเพิ่มเติม", "Question"),
             DeliveryKind.PROGRESS: Words("รายงานความคืบหน้า", "Progress"),
+            DeliveryKind.ACKNOWLEDGEMENT: Words("แจ้งรับเรื่อง", "Acknowledgement"),
         },
         "delivery_states": {
             DeliveryState.TO_SEND: Words("รอส่ง", "To be sent"),
             DeliveryState.SENT: Words("ส่งแล้ว", "Sent"),
             DeliveryState.SHOWN: Words("แสดงบนเว็บไซต์", "Shown online"),
             DeliveryState.SUPERSEDED: Words("มีฉบับใหม่แทน", "Superseded before it was sent"),
+            DeliveryState.FAILED: Words("ส่งไม่สำเร็จ ต้องแจ้งทางอื่น", "Could not be sent: find another way"),
+        },
+        "file_kinds": {
+            FileKind.ORIGINAL: Words("ต้นฉบับ", "The original"),
+            FileKind.ATTACHMENT: Words("ไฟล์แนบ", "Attachment"),
+            FileKind.SCAN: Words("ภาพสแกน", "Scan"),
+        },
+        "mail_outcomes": {
+            MailOutcome.OPENED: Words("เปิดเรื่องใหม่", "Opened a case"),
+            MailOutcome.REPLY: Words("เพิ่มในเรื่องเดิม", "Added to its case"),
+            MailOutcome.RECORDED: Words("บันทึกไว้แล้ว", "Was recorded as a case before"),
+            MailOutcome.UNREADABLE: Words("อ่านไม่ได้ เปิดเรื่องไว้แล้ว", "Unreadable; opened a case that says so"),
+            MailOutcome.AUTOMATIC: Words("ข้อความอัตโนมัติ ไม่เปิดเรื่อง", "Automatic; no case"),
+            MailOutcome.BOUNCE: Words("แจ้งส่งไม่ถึง", "A mail of ours came back"),
         },
     }
 )

@@ -62,6 +62,8 @@ class Case(Record):
     """Since when the clock stands still, because the complainant was asked."""
     answer_version: Mapped[int]
     """The version of the newest answer; 0 before the first."""
+    return_reason: Mapped[str | None]
+    """Why it was handed back to the Centre, if it was."""
     search_stale: Mapped[bool]
     """Whether the search does not yet know the present subject and details."""
     version: Mapped[int] = mapped_column()
@@ -135,6 +137,8 @@ class RoutingRecord(Record):
     proposals: Mapped[list[Any]]
     reason: Mapped[str | None]
     rules_version: Mapped[int | None]
+    model_version: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """The model that was asked; null where there was none in force."""
 
 
 class RoutingRules(Record):
@@ -148,6 +152,56 @@ class RoutingRules(Record):
     saved_at: Mapped[datetime]
     saved_by: Mapped[str]
     note: Mapped[str | None]
+
+
+class RoutingModel(Record):
+    """One version of the model that has learned from people's decisions. In force or not: see `ModelActivation`."""
+
+    __tablename__ = "routing_models"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(unique=True)
+    trained_at: Mapped[datetime]
+    trained_by: Mapped[str]
+    material: Mapped[bytes]
+    """SHA-256 of the examples and terms that it was made of: the same would give the same model again."""
+    learned_from: Mapped[int]
+    """How many examples it has seen."""
+    outcome: Mapped[str]
+    """Whether it was better than what was in force when it was trained."""
+    figures: Mapped[dict[str, Any]]
+    """How it did on the examples held back."""
+    compared_with: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """The model then in force; null: the rules alone."""
+    compared_figures: Mapped[dict[str, Any]]
+    """How that did on the same examples."""
+    model: Mapped[bytes] = mapped_column(deferred=True)
+
+
+class ModelActivation(Record):
+    """One decision on which model routing asks; the newest is in force. Append-only."""
+
+    __tablename__ = "routing_model_activations"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    model_version: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """Null: none, the rules decide alone."""
+    restores: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_model_activations.id"))
+    """A rollback names the activation that it goes back to."""
+    activated_at: Mapped[datetime]
+    activated_by: Mapped[str]
+    reason: Mapped[str]
+
+
+class TrainingSchedule(Record):
+    """When the model is to be trained next: one row, by which services agree on who does it."""
+
+    __tablename__ = "training_schedule"
+
+    single: Mapped[bool] = mapped_column(
+        sa.CheckConstraint("single", name="training_schedule_single"), primary_key=True
+    )
+    due_at: Mapped[datetime]
 
 
 class CaseMessage(Record):
@@ -228,6 +282,61 @@ class Question(Record):
     answer_version: Mapped[int]
     answer: Mapped[str]
     """The newest answer, so that a list needs no second look."""
+
+
+class CaseFile(Record):
+    """A file that came with a case: its descriptor; the bytes are kept beside the database, by their digest."""
+
+    __tablename__ = "case_files"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    kind: Mapped[str]
+    filename: Mapped[str]
+    media_type: Mapped[str]
+    bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    sha256: Mapped[str]
+    pages: Mapped[int | None]
+    kept_at: Mapped[datetime]
+
+
+class ReceivedMail(Record):
+    """A mail that came to the Office's mailbox, and what was made of it. Written with what it did."""
+
+    __tablename__ = "received_mails"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    """The same for one mail however often and wherever it lies."""
+    message_id: Mapped[str | None]
+    outcome: Mapped[str]
+    case_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("cases.id"))
+    original: Mapped[str]
+    """The digest of its bytes as they came."""
+    taken_at: Mapped[datetime]
+
+
+class MailPlace(Record):
+    """Where a taken mail lay in a mailbox; what is known here need not be fetched again."""
+
+    __tablename__ = "mail_places"
+
+    mailbox: Mapped[str] = mapped_column(primary_key=True)
+    uid_validity: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    uid: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    mail_id: Mapped[UUID] = mapped_column(sa.ForeignKey("received_mails.id"))
+
+
+class TakenFile(Record):
+    """A fax or scan that was taken from a watched folder."""
+
+    __tablename__ = "taken_files"
+
+    folder: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
+    taken_at: Mapped[datetime]
 
 
 question_search = search_index(Record.metadata, "questions")

@@ -69,12 +69,14 @@ class Arrival:
 class Effects:
     """What messages do here: handlers by type, the service's table of problems, and the types that a peer may send.
 
-    `allowed` None means every type that has a handler.
+    `allowed` None means every type that has a handler. `recalled` are handlers by type of this party's own messages,
+    for when it was restored from an older backup: they make its records say again what it had sent.
     """
 
     handlers: Mapping[str, Handler]
     problems: Mapping[type[DomainError], Problem] = field(default_factory=dict)
     allowed: Collection[str] | None = None
+    recalled: Mapping[str, Handler] = field(default_factory=dict)
 
 
 def read_batch(body: bytes, source: str) -> list[Arrival]:

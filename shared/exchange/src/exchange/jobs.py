@@ -14,22 +14,21 @@ from servicekit.problems import describe
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 15.0
 """How often a process looks whether a job is due."""
 
 LEASE = timedelta(minutes=10)
 """Until when the others leave a job to the process that has begun it."""
 
-Stopping = threading.Event
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do regularly. `next_after` says when it is due again; its first time is at once."""
+    """Something to do regularly. `next_after` says when it is due again; `at_once`, whether its first time is now."""
 
     name: str
     work: Callable[[], None]
     next_after: Callable[[datetime], datetime]
+    at_once: bool = True
 
 
 def every(interval: timedelta) -> Callable[[datetime], datetime]:
@@ -55,6 +54,7 @@ class Jobs:
         self._sessions = sessions
         self._jobs = jobs
         self._clock = clock or utc_now
+        self._entered: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
@@ -72,8 +72,13 @@ class Jobs:
         try:
             with self._sessions.begin() as session:
                 now = self._clock()
-                if not _CLAIM.run(session, name=job.name, now=now, until=now + LEASE):
-                    return False
+                if job.name not in self._entered:
+                    first = now if job.at_once else job.next_after(now)
+                    _ENTER.run(session, name=job.name, due_at=first)
+                claimed = _CLAIM.run(session, name=job.name, now=now, until=now + LEASE)
+            self._entered.add(job.name)
+            if not claimed:
+                return False
             job.work()
             with self._sessions.begin() as session:
                 _DONE.run(session, name=job.name, due_at=job.next_after(self._clock()))
@@ -83,10 +88,6 @@ class Jobs:
         return True
 
 
-_CLAIM = Query(
-    sa.text("""
-        INSERT INTO exchange_jobs (name, due_at) VALUES (:name, :until)
-        ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE exchange_jobs.due_at <= :now
-    """)
-)
+_ENTER = Query(sa.text("INSERT INTO exchange_jobs (name, due_at) VALUES (:name, :due_at) ON CONFLICT DO NOTHING"))
+_CLAIM = Query(sa.text("UPDATE exchange_jobs SET due_at = :until WHERE name = :name AND due_at <= :now"))
 _DONE = Query(sa.text("UPDATE exchange_jobs SET due_at = :due_at WHERE name = :name"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, params
@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from exchange import listing, operating
+from exchange.alarms import Alarm, Watch, alarms_raised
 from exchange.inbox import Effects
 from exchange.listing import Decision, IncomingMessage, IncomingState, OutgoingMessage, OutgoingState, Proof
 from exchange.parties import Exchange
@@ -59,6 +60,13 @@ class AppliedAgain(View):
     problem: ReceiptProblem | None
 
 
+class AlarmView(Alarm):
+    """Something that has waited beyond its limit, in words."""
+
+    th: str
+    en: str
+
+
 Peer = Annotated[str | None, Query(max_length=60, description="Only messages of this peer.")]
 OutgoingStates = Annotated[list[OutgoingState] | None, CommaIsOr, Query()]
 IncomingStates = Annotated[list[IncomingState] | None, CommaIsOr, Query()]
@@ -69,9 +77,40 @@ def operators_router(
     exchange: Exchange, effects: Effects, *, readers: params.Depends, operators: params.Depends
 ) -> APIRouter:
     """The routes: `readers` may look, `operators` decide; both are dependencies that give an `Actor`."""
-    router = Router(tags=["exchange"])
+    router = Router()
     _looking(router, readers)
     _deciding(router, exchange, effects, operators)
+    return router
+
+
+def alarms_router(watches: Sequence[Watch], *, readers: params.Depends) -> APIRouter:
+    """`GET /alarms`, for `readers`: what has waited beyond its limit, in the words of the watches."""
+    router = Router(tags=["alarms"])
+    words = {watch.name: watch.words for watch in watches}
+
+    @router.get("/alarms", summary="What has waited beyond its limit, oldest first", dependencies=[readers])
+    def get_alarms(
+        *,
+        session: Reading,
+        request: Request,
+        response: Response,
+        state: Annotated[Literal["raised", "ended"], Query()] = "raised",
+        watch: Annotated[str | None, Query(max_length=60, description="Only those of this watch.")] = None,
+        limit: Limit = DEFAULT_PAGE,
+        cursor: Cursor = None,
+    ) -> Page[AlarmView]:
+        """Each is raised once, reminded of by a ladder of working days, and ended by the next step."""
+        rows = alarms_raised(
+            session, limit=limit + 1, ended=state == "ended", after=_position(request, cursor), watch=watch
+        )
+
+        def view(alarm: Alarm) -> AlarmView:
+            said = words.get(alarm.watch)
+            th, en = (said.th, said.en) if said else (alarm.watch, alarm.watch)
+            return AlarmView(**alarm.model_dump(), th=th, en=en)
+
+        return make_page(rows, limit=limit, request=request, response=response, view=view, position=_place)
+
     return router
 
 
@@ -223,7 +262,7 @@ def _position(request: Request, cursor: str | None) -> UUID | None:
     return decode_cursor(request, cursor, (UUID,))[0] if cursor else None
 
 
-def _place(row: OutgoingMessage | IncomingMessage | Decision) -> Sequence[object]:
+def _place(row: OutgoingMessage | IncomingMessage | Decision | Alarm) -> Sequence[object]:
     return (row.id,)
 
 

@@ -55,7 +55,7 @@ Ids = Annotated[list[UUID], Query(min_length=1, max_length=BATCH_MESSAGES, descr
 
 def proof_router(exchange: Exchange, *, metrics: ExchangeMetrics) -> APIRouter:
     """The routes, for peers alone. Requests and answers are signed as those with messages are."""
-    router = Router(tags=["exchange"])
+    router = Router()
 
     async def admission(request: Request) -> Admitted:
         return await admit(exchange, request, metrics)

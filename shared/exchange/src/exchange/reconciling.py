@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from exchange import ledger
 from exchange.canonical import NotCanonicalError, canonical, digest_of
 from exchange.fetching import Enquirer, PeerAnswerError
-from exchange.inbox import Effects, read_batch, take
+from exchange.inbox import Effects, apply_again_to, read_batch, take
+from exchange.operating import apply_again
 from exchange.outbox import RETRIED_FOR, wake_after_commit
 from exchange.parties import FEED_PATH, LEDGER_PATH, RECEIPTS_PATH, Exchange, Peer
 from exchange.tables import reconciliations
@@ -50,6 +51,8 @@ Given = TypeVar("Given")
 
 SETTLING = timedelta(minutes=1)
 """The newest messages are left out of a comparison: they are still on their way."""
+
+_RECOVERED = "recovery after a restore"
 
 MOST_DIFFERENCES = 1000
 """So many are kept by name."""
@@ -176,8 +179,9 @@ class Reconciler:
         """Bring a party that was restored from an older backup up to date, before it sends anything new.
 
         First it learns what it had sent, so that no sequence is given twice; then it reads on in the peer's feed;
-        then both ledgers are compared.
+        then both ledgers are compared; then its records are made to say again what the messages of both sides say.
         """
+        began_at = utc_now()
         with self._sessions.begin() as session:
             if _FOREIGN.scalar(session):
                 _REBASE.run(session)
@@ -191,6 +195,7 @@ class Reconciler:
             log.warning("feed not read", peer=peer.code, reason=str(error))
             fetched = 0
         second = self.reconcile(peer, since=since, until=until)
+        self._replay(peer, began_at)
         return second.model_copy(
             update={
                 "began_at": first.began_at,
@@ -222,6 +227,40 @@ class Reconciler:
             cursor = part.cursor
             if not part.more:
                 return new
+
+    def _replay(self, peer: Peer, began_at: datetime) -> None:
+        """Apply our own recalled messages to our records, and once more what was fetched and could not be applied.
+
+        The two sides' messages took turns, and each stands on the other's: so both are tried until nothing moves.
+        What is left stands in quarantine, or only in the log: its records are for people to look at.
+        """
+        party = self._exchange.party
+        ours = replace(self._effects, handlers=self._effects.recalled, allowed=None)
+        done: set[UUID] = set()
+        moved = True
+        while moved:
+            moved = False
+            with self._sessions() as session:
+                own = [row for row in _TO_REPLAY.all(session, peer=peer.code, since=began_at) if row.id not in done]
+                theirs = _TO_APPLY.all(session, peer=peer.code, since=began_at)
+            blocked = set()
+            for row in own:
+                if row.subject in blocked or row.type not in self._effects.recalled:
+                    continue
+                with self._sessions.begin() as session:
+                    problem = apply_again_to(session, row.content, party, ours, utc_now())
+                if problem is None:
+                    done.add(row.id)
+                    moved = True
+                else:
+                    blocked.add(row.subject)
+                    log.warning("recalled message not replayed", message_id=str(row.id), problem=problem.type)
+            for row in theirs:
+                with self._sessions.begin() as session:
+                    problem = apply_again(
+                        session, peer.code, row.id, self._effects, reason=_RECOVERED, by=_RECOVERED, now=utc_now()
+                    )
+                moved = moved or problem is None
 
     def _compare_and_mend(self, peer: Peer, since: datetime, until: datetime) -> _Counts:
         done: Counter[str] = Counter()
@@ -449,6 +488,18 @@ def _named_ids(ids: Sequence[UUID]) -> list[tuple[str, str]]:
     return [("id", str(one)) for one in ids]
 
 
+_TO_REPLAY = Query(
+    sa.text("""
+        SELECT id, subject, type, content FROM exchange_outbox
+        WHERE peer = :peer AND recalled_at >= :since ORDER BY subject, sequence
+    """)
+)
+_TO_APPLY = Query(
+    sa.text("""
+        SELECT id FROM exchange_inbox
+        WHERE source = :peer AND state = 'quarantined' AND received_at >= :since ORDER BY subject, sequence
+    """)
+)
 _KEEP = Query(
     sa.insert(reconciliations).values({column.name: sa.bindparam(column.name) for column in reconciliations.columns})
 )

@@ -447,7 +447,7 @@ _CLAIM = Query(
             due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
         FROM members WHERE message.id = members.id AND message.state = 'queued'
         RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
-    """)
+    """)  # noqa: S608  # made of constants alone
 )
 _SETTLE = Query(
     sa.text("""

@@ -7,7 +7,7 @@ import contextlib
 import re
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import MessageError
@@ -106,12 +106,13 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What is said to whom; plain text, with what goes with it."""
+    """What is said to whom; plain text, with what goes with it, and further headers (its thread, for example)."""
 
     to: str
     subject: str
     text: str
     attachments: tuple[Attachment, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def write(mail: Mail, *, sender: Address, id_: UUID, at: datetime) -> EmailMessage:
@@ -125,7 +126,9 @@ def write(mail: Mail, *, sender: Address, id_: UUID, at: datetime) -> EmailMessa
     message["Date"] = format_datetime(at)
     message["From"] = sender
     message["Subject"] = " ".join(mail.subject.split())
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that absence notes do not answer
+    # RFC 3834: so that absence notes do not answer.
+    for name, value in {"Auto-Submitted": "auto-generated", **mail.headers}.items():
+        message[name] = value
     try:
         message["To"] = Address(addr_spec=mail.to)
     except (ValueError, IndexError, MessageError) as error:

@@ -4,8 +4,7 @@ Each combination of filters is a statement of its own, compiled once, so that Po
 a statement with `OR :filter IS NULL` would be planned for all of them at once.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,9 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from center1111.codes import Standing
-from center1111.journey import OPEN
 from center1111.records import Complaint, Referral
+from center1111.standing import ANSWER_IS_DUE, standing_filters
 from servicekit.database import Query
 from thaikit.text import skeleton, words
 
@@ -70,17 +68,6 @@ def _ever_referred() -> sa.ColumnElement[bool]:
     return sa.exists().where(Referral.complaint_id == Complaint.id)
 
 
-def _is_open() -> sa.ColumnElement[bool]:
-    """Still to be answered. Said as the partial index says it, so that PostgreSQL finds it."""
-    states = ", ".join(f"'{state}'" for state in OPEN)
-    return sa.literal_column(f"complaints.state IN ({states})", sa.Boolean)
-
-
-def _open_due_outside(name: str) -> sa.ColumnElement[bool]:
-    ends = sa.all_(sa.bindparam(name, type_=ARRAY(_MOMENT)))
-    return _is_open() & sa.or_(Complaint.due_at <= ends, Complaint.due_at > ends)
-
-
 FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "state": _is_one_of(Complaint.state),
     "channel": _is_one_of(Complaint.channel),
@@ -96,29 +83,15 @@ FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "recorded_from": _since(Complaint.recorded_at),
     "recorded_to": _before(Complaint.recorded_at),
     "repeat_writer": lambda name: Complaint.repeat_writer == sa.bindparam(name, type_=sa.Boolean),
+    **standing_filters(Complaint.due_at, ANSWER_IS_DUE),
+    "clock_stopped": lambda name: Complaint.clock_stopped_at.is_not(None) == sa.bindparam(name, type_=sa.Boolean),
     "due_from": _since(Complaint.due_at),
     "due_to": _before(Complaint.due_at),
-    "open": lambda _: _is_open(),
-    "open_due_after": lambda name: _is_open() & (Complaint.due_at > sa.bindparam(name, type_=_MOMENT)),
-    "open_due_until": lambda name: _is_open() & (Complaint.due_at <= sa.bindparam(name, type_=_MOMENT)),
-    "open_due_outside": _open_due_outside,
     "referred": lambda name: _ever_referred() == sa.bindparam(name, type_=sa.Boolean),
     "referred_to": _referred_to,
     # Each word must stand in the text; the trigram index finds the candidates.
     "q": lambda name: Complaint.search_text.like(sa.all_(sa.bindparam(name, type_=_TEXTS))),
 }
-
-
-def standing_filter(standings: Collection[Standing], now: datetime, near_until: datetime) -> dict[str, Any]:
-    """The filters that find the open complaints whose deadlines stand so; their due moments are one range or two."""
-    wanted = (Standing.OVERDUE, Standing.NEAR_DUE, Standing.IN_TIME)
-    overdue, near, in_time = (standing in standings for standing in wanted)
-    if overdue and in_time and not near:
-        return {"open_due_outside": [now, near_until]}
-    if overdue:
-        return {"open": True} if in_time else {"open_due_until": near_until if near else now}
-    after = {"open_due_after": now if near else near_until}
-    return after if in_time else after | {"open_due_until": near_until}
 
 
 def patterns_of(text: str) -> list[str]:

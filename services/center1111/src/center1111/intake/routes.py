@@ -18,6 +18,7 @@ from center1111.intake.bodies import NewComplaint, NewPublicComplaint
 from center1111.journey import State
 from center1111.merge_patch import patched
 from center1111.roles import Corrector, Reader, Recorder
+from center1111.standing import standing_values
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
 from servicekit.clock import Now
@@ -93,7 +94,7 @@ async def complaints_wanted(
     *,
     actor: Reader,
     now: Now,
-    deadlines: Due,
+    due: Due,
     state: Annotated[list[State] | None, CommaIsOr, Query()] = None,
     channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
     kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
@@ -110,14 +111,13 @@ async def complaints_wanted(
     to: Annotated[Timestamp | None, Query(description="Received before this moment.")] = None,
     recorded_from: Annotated[Timestamp | None, Query()] = None,
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
-    due: Annotated[
-        list[Standing] | None,
-        CommaIsOr,
-        Query(description="Of those that wait for an answer: how the deadline stands."),
-    ] = None,
     due_from: Annotated[Timestamp | None, Query(description="Due at this moment or later.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
     repeat_writer: Annotated[bool | None, Query(description="Of those who write often.")] = None,
+    standing: Annotated[
+        list[Standing] | None, CommaIsOr, Query(description="How the open deadline of its answer stands.")
+    ] = None,
+    clock_stopped: Annotated[bool | None, Query(description="Whose clock stands still.")] = None,
     q: Annotated[
         Annotated[str, Line(200)] | None,
         Query(description="Words that all stand in subject or details; dropped tone marks do not matter."),
@@ -142,11 +142,11 @@ async def complaints_wanted(
         "due_from": due_from,
         "due_to": due_to,
         "repeat_writer": repeat_writer,
+        "clock_stopped": clock_stopped,
+        **standing_values(standing, due, now),
         "q": queries.patterns_of(q) if q else None,
         "client_id": [actor.client_id] if actor.is_agency_client else None,
     }
-    if due is not None:
-        wanted |= queries.standing_filter(due, now, deadlines.near_due_until(now))
     return {name: value for name, value in wanted.items() if value is not None}
 
 

@@ -23,7 +23,7 @@ from servicekit.routes import Reading, Router, Transaction
 
 router = Router(tags=["complaints"], prefix="/saved-views")
 
-_NO_FILTERS: Final = ("actor", "now", "deadlines", "return")
+_NO_FILTERS: Final = ("actor", "now", "due", "return")
 Filters = create_model(
     "Filters",
     __base__=Body,
@@ -50,7 +50,7 @@ class NewSavedView(Body):
     name: Annotated[str, Line(100), Field(examples=["ใกล้ครบกำหนด จังหวัดลำพูน"])]
     filters: Annotated[
         Filters,
-        Field(examples=[{"due": ["near_due", "overdue"], "province": ["ลำพูน"]}]),
+        Field(examples=[{"standing": ["near_due", "overdue"], "province": ["ลำพูน"]}]),
     ]
     sort: Sort = "-received_at"
 

@@ -15,7 +15,7 @@ from center1111.complaint_view import ComplaintView, read_complaint, tell_versio
 from center1111.fields import Note
 from center1111.journey import State
 from center1111.records import ChecklistTick
-from center1111.roles import Linker, Officer, Verifier
+from center1111.roles import Caseworker, Officer, Verifier
 from center1111.verification import actions, queries
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
@@ -253,7 +253,7 @@ def post_link(
     *,
     session: Transaction,
     now: Now,
-    actor: Linker,
+    actor: Caseworker,
     wanted: IfMatch,
     response: Response,
 ) -> LinkView:
@@ -281,7 +281,7 @@ def post_link_removal(
     *,
     session: Transaction,
     now: Now,
-    actor: Linker,
+    actor: Caseworker,
     wanted: IfMatch,
     response: Response,
 ) -> Page[LinkView]:

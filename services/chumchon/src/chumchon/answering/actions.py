@@ -22,6 +22,7 @@ from schemas.bodies import (
     ReturnReason,
 )
 from servicekit.ids import uuid7
+from servicekit.mail_queue import owe_mail
 from servicekit.problems import DomainError
 from thaikit.search import Field, index_document
 
@@ -88,6 +89,7 @@ def return_case(
     if referral is None:
         raise NotReferred
     advance(session, case, Move.RETURN, by=by, now=now, note=f"{reason}: {note}" if note else str(reason))
+    case.return_reason = reason
     body = ReferralReturned(
         referral_number=referral.number,
         tracking_number=referral.complaint_number,
@@ -105,7 +107,7 @@ def report_progress(session: Session, case: Case, text: str, *, by: str, now: da
     _note(session, case, MessageKind.PROGRESS, text, by=by, now=now)
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.PROGRESS, text, now=now)
+        deliver(session, case, DeliveryKind.PROGRESS, text, now=now)
         return
     body = ReferralProgressed(
         referral_number=referral.number,
@@ -124,7 +126,7 @@ def ask(session: Session, case: Case, question: str, *, by: str, now: datetime) 
     _note(session, case, MessageKind.QUESTION, question, by=by, now=now)
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.QUESTION, question, now=now)
+        deliver(session, case, DeliveryKind.QUESTION, question, now=now)
         return
     body = ReferralQuestion(
         referral_number=referral.number,
@@ -212,28 +214,47 @@ def approve(
     if draft is not None:
         session.delete(draft)
     start_the_clock(case, deadlines, now=now)
-    case.answer_version += 1
-    case.answered_at = case.answered_at or now
     answer = Answer(
-        case_id=case.id,
-        version=case.answer_version,
-        text=words or "",
-        topic=case.topic or "",
-        work_group=case.work_group or "",
-        drafted_by=drafted_by,
-        approved_by=by,
-        answered_at=now,
+        version=case.answer_version + 1, text=words or "", drafted_by=drafted_by, approved_by=by, answered_at=now
     )
-    session.add(answer)
-    session.flush()
+    _add_answer(session, case, answer)
     _tell(session, case, answer, now=now)
     _keep_question(session, case, answer)
+
+
+def recall_answer(
+    session: Session, case: Case, text: str, *, version: int, answered_at: datetime, by: str, now: datetime
+) -> None:
+    """Keep an answer that the Office had given and forgot when it was restored; nobody is told again."""
+    if version <= case.answer_version:
+        return
+    advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
+    case.stopped_at = None
+    answer = Answer(version=version, text=text, drafted_by=by, approved_by=by, answered_at=answered_at)
+    _add_answer(session, case, answer)
+    _keep_question(session, case, answer)
+
+
+def recall_note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:
+    """Keep what the Office had told of a case and forgot when it was restored: progress, or a question."""
+    advance(session, case, Move.ASK if kind is MessageKind.QUESTION else Move.REPORT_PROGRESS, by=by, now=now)
+    if kind is MessageKind.QUESTION:
+        case.stopped_at = now
+    _note(session, case, kind, text, by=by, now=now)
+
+
+def _add_answer(session: Session, case: Case, answer: Answer) -> None:
+    answer.case_id, answer.topic, answer.work_group = case.id, case.topic or "", case.work_group or ""
+    case.answer_version = answer.version
+    case.answered_at = case.answered_at or answer.answered_at
+    session.add(answer)
+    session.flush()
 
 
 def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> None:
     referral = referral_of(session, case)
     if referral is None:
-        _deliver(session, case, DeliveryKind.ANSWER, answer.text, answer_version=answer.version, now=now)
+        deliver(session, case, DeliveryKind.ANSWER, answer.text, answer_version=answer.version, now=now)
         return
     body = ReferralAnswered(
         referral_number=referral.number,
@@ -277,33 +298,37 @@ def _note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str
     session.add(CaseMessage(id=uuid7(), case_id=case.id, kind=kind, text=text, by=by, at=now))
 
 
-def _deliver(
+def deliver(
     session: Session, case: Case, kind: DeliveryKind, text: str, *, now: datetime, answer_version: int | None = None
 ) -> None:
-    """What is to be told by the case's own channel. The website shows it; everything else somebody must send."""
+    """What is to be told by the case's own channel, in the caller's transaction.
+
+    The website shows it, a mail is owed; everything else somebody must send.
+    """
     if kind is DeliveryKind.ANSWER:
         session.execute(
             sa.update(Delivery)
             .where(
                 Delivery.case_id == case.id,
                 Delivery.kind == DeliveryKind.ANSWER,
-                Delivery.state == DeliveryState.TO_SEND,
+                Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
             )
             .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
         )
-    session.add(
-        Delivery(
-            id=uuid7(),
-            case_id=case.id,
-            kind=kind,
-            answer_version=answer_version,
-            text=text,
-            channel=case.channel or "",
-            state=DeliveryState.SHOWN if case.channel == Channel.WEBSITE else DeliveryState.TO_SEND,
-            created_at=now,
-            version=1,
-        )
+    delivery = Delivery(
+        id=uuid7(),
+        case_id=case.id,
+        kind=kind,
+        answer_version=answer_version,
+        text=text,
+        channel=case.channel or "",
+        state=DeliveryState.SHOWN if case.channel == Channel.WEBSITE else DeliveryState.TO_SEND,
+        created_at=now,
+        version=1,
     )
+    session.add(delivery)
+    if case.channel == Channel.EMAIL:
+        owe_mail(session, about=delivery.id, now=now)
 
 
 def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by: str, now: datetime) -> Delivery:
@@ -316,8 +341,23 @@ def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by:
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None:
         raise DeliveryNotFound
-    if delivery.state != DeliveryState.TO_SEND:
+    if delivery.state not in {DeliveryState.TO_SEND, DeliveryState.FAILED}:
         raise NothingToSend
     delivery.state, delivery.sent_at, delivery.sent_by, delivery.note = DeliveryState.SENT, now, by, note
     delivery.version += 1
+    return delivery
+
+
+def record_failure(session: Session, delivery_id: UUID, *, note: str) -> Delivery:
+    """Record that the complainant was not told, although a mail was sent or tried: somebody must find another way.
+
+    Raises:
+        DeliveryNotFound: there is no such delivery.
+    """
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None:
+        raise DeliveryNotFound
+    if delivery.state in {DeliveryState.TO_SEND, DeliveryState.SENT}:
+        delivery.state, delivery.sent_at, delivery.sent_by, delivery.note = DeliveryState.FAILED, None, None, note
+        delivery.version += 1
     return delivery

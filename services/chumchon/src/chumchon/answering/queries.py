@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from chumchon.filters import Order, any_of
 from chumchon.records import Answer, Case, CaseMessage, Delivery
 from servicekit.database import Query
+from servicekit.mail_queue import owed_mails
 
 _messages = Query(
     sa.select(CaseMessage.kind, CaseMessage.text, CaseMessage.by, CaseMessage.at)
@@ -45,8 +46,16 @@ _DELIVERY: Sequence[Any] = (
     Delivery.sent_by,
     Delivery.note,
     Delivery.version,
+    owed_mails.c.state.label("mail_state"),
+    owed_mails.c.attempts.label("mail_attempts"),
+    owed_mails.c.due_at.label("mail_due_at"),
+    owed_mails.c.last_problem.label("mail_last_problem"),
 )
-_deliveries = sa.select(*_DELIVERY).join(Case, Case.id == Delivery.case_id)
+_deliveries = (
+    sa.select(*_DELIVERY)
+    .join(Case, Case.id == Delivery.case_id)
+    .outerjoin(owed_mails, owed_mails.c.about == Delivery.id)
+)
 _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "state": any_of(Delivery.state, "state"),
     "channel": any_of(Delivery.channel, "channel"),

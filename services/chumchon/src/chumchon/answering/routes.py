@@ -1,7 +1,7 @@
 """What a work group does with its cases, over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
@@ -29,6 +29,7 @@ from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
 from servicekit.identity import Actor, require
+from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
@@ -114,6 +115,15 @@ class Answers(View):
     items: list[AnswerView]
 
 
+class DeliveryMail(View):
+    """What became of a delivery's mail."""
+
+    state: MailState
+    attempts: int = Field(description="How often the server was asked and did not take it yet.")
+    due_at: datetime = Field(description="When it is tried next, while it is owed.")
+    last_problem: str | None = Field(examples=["SMTP 451 4.7.1"])
+
+
 class DeliveryView(View):
     """Something to be told to a complainant by the case's own channel."""
 
@@ -130,6 +140,7 @@ class DeliveryView(View):
     sent_at: datetime | None
     sent_by: str | None
     note: str | None
+    mail: DeliveryMail | None = Field(description="Null where nothing goes by mail.")
 
 
 class PublicReply(View):
@@ -316,7 +327,7 @@ def list_deliveries(
         limit=limit,
         request=request,
         response=response,
-        view=DeliveryView.model_validate,
+        view=_delivery_view,
         position=lambda row: (row.created_at, row.id),
     )
 
@@ -329,4 +340,10 @@ def post_sending(delivery_id: UUID, sent: SendingBody, session: Transaction, now
     if found is None or not sight.includes(work_group=found.work_group, client_id=None):
         raise actions.DeliveryNotFound
     actions.record_sending(session, delivery_id, note=sent.note, by=actor.subject, now=now)
-    return DeliveryView.model_validate(delivery(session, delivery_id))
+    return _delivery_view(delivery(session, delivery_id))
+
+
+def _delivery_view(row: Any) -> DeliveryView:  # noqa: ANN401  # a row of a delivery's query
+    names = DeliveryMail.model_fields
+    mail = {name: getattr(row, f"mail_{name}") for name in names} if row.mail_state else None
+    return DeliveryView.model_validate({**row._asdict(), "mail": mail})

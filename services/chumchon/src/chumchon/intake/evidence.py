@@ -103,7 +103,9 @@ class FaxEvidence(Body):
     """A fax, as its header says."""
 
     sender_number: Phone | None = Field(None, description="Null where the sender withheld it.")
-    received_on_number: Annotated[str, Line(100), AfterValidator(_fax_line)]
+    received_on_number: Annotated[str, Line(100), AfterValidator(_fax_line)] | None = Field(
+        description="Null where the gateway did not tell."
+    )
     pages: Pages | None = None
 
 
@@ -125,7 +127,7 @@ class EmailEvidence(Body):
     """A mail. One Message-ID is one case."""
 
     message_id: Annotated[str, Line(500), Field(pattern=r"^\s*<?[^<>\s]+>?\s*$"), AfterValidator(_in_brackets)]
-    from_address: Email
+    from_address: Email | None = Field(description="Null where the mail names nobody.")
 
 
 Evidence = PoBoxEvidence | FaxEvidence | TelephoneEvidence | WebsiteEvidence | EmailEvidence

@@ -349,6 +349,15 @@ def _by_share(proposal: Proposal) -> float:
     return -proposal.share
 
 
+def shares_of(text: str, rules: Rules) -> dict[str, float]:
+    """What the rules alone make of a text, as a model would tell it: a share for each topic, together 1 with `OTHER`.
+
+    What speaks for `OTHER` is `DOUBT`: all of it where no term was found.
+    """
+    shares = _shares(weights for _, weights in rules.matches(text))
+    return {**{topic.value: share for topic, share in shares.items()}, OTHER: 1.0 - sum(shares.values())}
+
+
 def _shares(found: Iterable[Mapping[Topic, float]]) -> dict[Topic, float]:
     scores = dict.fromkeys(Topic, 0.0)
     for weights in found:

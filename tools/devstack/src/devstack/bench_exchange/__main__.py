@@ -39,7 +39,7 @@ from devstack.testing.processes import ServiceProcess
 from exchange import Exchange, ExchangeMetrics, OwnKeys, Peer, Relay, RelaySettings, generate_keys, owe, write_keys
 from exchange.migrations import step_0001
 from exchange.parties import Peer as Party
-from schemas import TYPES, ReferralSent, sample
+from schemas import ReferralSent, sample
 from servicekit import development_issuer
 from servicekit.database import Sessions, make_engine, make_sessions
 from servicekit.embedded import Cluster, Server
@@ -303,9 +303,8 @@ def _is_delivered(sender: Sender, identity: UUID) -> bool:
 def stage(folder: Path) -> Iterator[tuple[Sender, Receiver, str]]:
     """PostgreSQL, the receiver and the real Office as processes, and the sender here; the Office's code too."""
     cluster = Cluster(folder / "postgres", durable=True)
-    with cluster.running() as server:
-        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    with cluster.running() as server, psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     with contextlib.ExitStack() as exits:
         server = exits.enter_context(cluster.running())
         office = our_services(*free_ports(2))[1]

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0011_attachments"
-down_revision = "0030"
+down_revision = "0010_work"
 
 
 def upgrade() -> None:

@@ -1,9 +1,9 @@
-"""Lists that officers live in: saved views, and indexes for what is open by its deadline, and for districts."""
+"""Lists that officers live in: the views that they save, and an index for districts."""
 
 from alembic import op
 
 revision = "0013_lists"
-down_revision = "0012_imports"
+down_revision = "0030"
 
 
 def upgrade() -> None:
@@ -22,12 +22,6 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        CREATE INDEX ix_complaints_open_due ON complaints (due_at, id)
-        WHERE state IN ('received', 'verified', 'referred')
-        """
-    )
-    op.execute(
-        """
         CREATE INDEX ix_complaints_district ON complaints (district, received_at, id) WHERE district IS NOT NULL
         """
     )
@@ -35,5 +29,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX ix_complaints_district")
-    op.execute("DROP INDEX ix_complaints_open_due")
     op.execute("DROP TABLE saved_views")

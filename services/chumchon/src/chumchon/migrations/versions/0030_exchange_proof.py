@@ -5,7 +5,7 @@ from alembic import op
 from exchange.migrations import step_0002
 
 revision = "0030"
-down_revision = "0010_rate_limits"
+down_revision = "0021_learning"
 
 
 def upgrade() -> None:

@@ -1,0 +1,93 @@
+"""The channels at work: who reads the mailbox and the folders, and who sends mails, as the settings say."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from chumchon.channels.desk import Desk
+from chumchon.channels.folders import FolderReader, WatchedFolder
+from chumchon.channels.mailbox import MailboxAccount, MailReader
+from chumchon.channels.sending import settle, writer
+from chumchon.channels.tags import Tags
+from chumchon.journey import Channel
+from chumchon.settings import Settings
+from servicekit.blobs import Blobs
+from servicekit.database import Sessions
+from servicekit.mail_queue import Postman
+
+Work = Callable[[threading.Event], None]
+"""Works until the event is set, and survives whatever goes wrong meanwhile."""
+
+
+def workers(settings: Settings, sessions: Sessions) -> Mapping[str, Work]:
+    """Who is to work, by name; nobody where nothing is set up."""
+    keys = [key.get_secret_value() for key in (settings.mail_tag_key, settings.mail_tag_key_before) if key]
+    tags = Tags(keys)
+    found: dict[str, Work] = {}
+    if settings.mail_server is not None:
+        found["mail-sender"] = Postman(sessions, settings.mail_server, write=writer(tags), settle=settle).run
+    if settings.files_folder is None:
+        return found
+    desk = Desk(
+        blobs=Blobs(settings.files_folder),
+        deadlines=settings.deadlines(),
+        tags=tags,
+        own_addresses=frozenset(map(str.lower, settings.own_mail_addresses)),
+        fax_gateways=frozenset(map(str.lower, settings.fax_gateway_addresses)),
+        acknowledges=settings.mail_server is not None,
+        ocr_command=settings.ocr_program,
+        ocr_timeout=timedelta(seconds=settings.ocr_timeout_seconds),
+    )
+    account = _account(settings)
+    if account is not None:
+        found["mail-reader"] = MailReader(sessions, desk, account).run
+    folders: tuple[tuple[Literal[Channel.FAX, Channel.PO_BOX], Path | None], ...] = (
+        (Channel.FAX, settings.fax_folder),
+        (Channel.PO_BOX, settings.po_box_folder),
+    )
+    for channel, path in folders:
+        if path is not None:
+            folder = WatchedFolder(channel, path, settings.folder_settle_seconds)
+            found[f"{channel}-reader"] = FolderReader(sessions, desk, folder).run
+    return found
+
+
+@contextmanager
+def working(found: Mapping[str, Work]) -> Iterator[Callable[[], str | None]]:
+    """Let them work, each in a thread; gives a check that names who has ended, which nobody should."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=work, args=(stop,), name=name, daemon=True) for name, work in found.items()]
+    for thread in threads:
+        thread.start()
+
+    def check() -> str | None:
+        ended = ", ".join(thread.name for thread in threads if not thread.is_alive())
+        return f"ended: {ended}" if ended else None
+
+    try:
+        yield check
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _account(settings: Settings) -> MailboxAccount | None:
+    if settings.imap_host is None or settings.imap_username is None or settings.imap_password is None:
+        return None
+    return MailboxAccount(
+        host=settings.imap_host,
+        port=settings.imap_port,
+        security=settings.imap_security,
+        username=settings.imap_username,
+        password=settings.imap_password.get_secret_value(),
+        inbox=settings.imap_folder,
+        taken=settings.imap_taken_folder,
+        automatic=settings.imap_automatic_folder,
+        unreadable=settings.imap_unreadable_folder,
+        poll_seconds=settings.imap_poll_seconds,
+        max_bytes=settings.imap_max_bytes,
+    )

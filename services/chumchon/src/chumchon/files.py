@@ -1,0 +1,64 @@
+"""The files of a case: originals, attachments, scans. Their bytes are kept beside the database."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chumchon.codes import FileKind
+from chumchon.records import CaseFile
+from servicekit.blobs import Blobs
+from servicekit.database import Query
+from servicekit.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file whose bytes are kept, and which no case names yet."""
+
+    kind: FileKind
+    filename: str
+    media_type: str
+    bytes: int
+    sha256: str
+    pages: int | None = None
+
+
+def keep_file(
+    blobs: Blobs, kind: FileKind, *, filename: str, media_type: str, content: bytes, pages: int | None = None
+) -> KeptFile:
+    """Keep the bytes. Before the transaction that names them: what that leaves behind when it fails, harms nobody."""
+    return KeptFile(kind, filename, media_type, len(content), blobs.put(content), pages)
+
+
+def add_files(session: Session, case_id: UUID, files: Iterable[KeptFile], *, now: datetime) -> None:
+    """Name kept files as those of a case, in the caller's transaction."""
+    session.add_all(CaseFile(id=uuid7(), case_id=case_id, kept_at=now, **asdict(file)) for file in files)
+
+
+def files_of(session: Session, case_id: UUID) -> Sequence[Any]:
+    """The files of a case, in the order in which they came."""
+    return _of_case.all(session, case_id=case_id)
+
+
+def file_of(session: Session, case_id: UUID, file_id: UUID) -> Any:  # noqa: ANN401  # a row, or None
+    """One file of a case."""
+    return _one.first(session, case_id=case_id, id=file_id)
+
+
+_files = sa.select(
+    CaseFile.id,
+    CaseFile.kind,
+    CaseFile.filename,
+    CaseFile.media_type,
+    CaseFile.bytes,
+    CaseFile.sha256,
+    CaseFile.pages,
+    CaseFile.kept_at,
+).where(CaseFile.case_id == sa.bindparam("case_id"))
+_of_case = Query(_files.order_by(CaseFile.id))
+_one = Query(_files.where(CaseFile.id == sa.bindparam("id")))

@@ -1,0 +1,133 @@
+"""What complainants are told by mail: over a real SMTP server, in the thread of their own mail."""
+
+from collections.abc import Iterator
+from email.headerregistry import Address
+
+import pytest
+
+from chumchon.channels.desk import Desk
+from chumchon.channels.sending import settle, writer
+from chumchon.codes import MailOutcome
+from servicekit.clock import utc_now
+from servicekit.mail import MailServer
+from servicekit.mail_queue import Postman, Round
+from servicekit.testing_mail import Mailbox, running_mail_server
+
+from ..conftest import Json, Office  # noqa: TID252  # the tests are no package that has a name
+from .conftest import OUR_ADDRESS, TakeMail, mail_bytes
+
+
+@pytest.fixture
+def complainants() -> Iterator[Mailbox]:
+    """The mail server behind which all complainants are."""
+    with running_mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def postman(office: Office, desk: Desk, complainants: Mailbox) -> Postman:
+    sender = Address("สพช.", addr_spec=OUR_ADDRESS)
+    server = MailServer("127.0.0.1", complainants.port, "none", sender, timeout_seconds=5)
+    return Postman(office.app.state.sessions, server, write=writer(desk.tags), settle=settle)
+
+
+def send_all(postman: Postman) -> None:
+    while postman.round(utc_now()) is Round.SETTLED:
+        pass
+
+
+def only_case(office: Office) -> Json:
+    (case,) = office.done("GET", "/cases")["items"]
+    found: Json = case
+    return found
+
+
+def deliveries(office: Office, **wanted: str) -> list[Json]:
+    return list(office.done("GET", "/deliveries", **wanted)["items"])
+
+
+def test_an_answer_goes_out_in_its_thread(
+    office: Office, take: TakeMail, postman: Postman, complainants: Mailbox
+) -> None:
+    """To who wrote, as an answer to that mail, with the tag by which a reply finds the case."""
+    take(mail_bytes("utf8_base64"))
+    case = only_case(office)
+    office.answered(case, "โอนเงินภายใน 30 วัน")
+    send_all(postman)
+    acknowledgement, answer = complainants.mails
+    assert ("auto-replied", "auto-generated") == (acknowledgement["Auto-Submitted"], answer["Auto-Submitted"])
+    assert "somjai@example.com" == answer["To"]
+    assert ("<utf8.1@example.com>", "<utf8.1@example.com>") == (answer["In-Reply-To"], answer["References"])
+    assert f"คำตอบ: {case['subject']} [{case['case_number']}/" == answer["Subject"][:-17]
+    body = answer.get_body()
+    assert body is not None
+    assert "โอนเงินภายใน 30 วัน" in body.get_content()
+    assert {"sent"} == {delivery["state"] for delivery in deliveries(office)}
+    assert {"mail-sender"} == {delivery["sent_by"] for delivery in deliveries(office)}
+
+
+def test_the_reply_to_what_was_sent_comes_home(take: TakeMail, postman: Postman, complainants: Mailbox) -> None:
+    """Through a mail program that keeps only the subject, or only the thread."""
+    take(mail_bytes("utf8_base64"))
+    send_all(postman)
+    (sent,) = complainants.mails
+    by_thread = mail_bytes("reply", SENT=str(sent["Message-ID"]).strip("<>"))
+    by_subject = mail_bytes("no_text").replace(b"To: info", f"Subject: {sent['Subject']}\r\nTo: info".encode())
+    assert [MailOutcome.REPLY, MailOutcome.REPLY] == [take(by_thread), take(by_subject)]
+
+
+def test_what_the_server_refuses_is_for_people(
+    office: Office, take: TakeMail, postman: Postman, complainants: Mailbox
+) -> None:
+    """An address that does not exist: the delivery is on the list again, and says why."""
+    complainants.rcpt = "550 5.1.1 no such user"
+    take(mail_bytes("utf8_base64"))
+    send_all(postman)
+    (failed,) = deliveries(office, state="failed")
+    assert "ส่งอีเมลไม่ได้ (SMTP 550 5.1.1)" == failed["note"]
+    assert ("refused", "SMTP 550 5.1.1") == (failed["mail"]["state"], failed["mail"]["last_problem"])
+
+
+def test_tries_are_recorded(office: Office, take: TakeMail, postman: Postman, complainants: Mailbox) -> None:
+    """What the server puts off is tried again, and the delivery tells how often and why."""
+    complainants.rcpt = "451 4.7.1 greylisted"
+    take(mail_bytes("utf8_base64"))
+    send_all(postman)
+    (waiting,) = deliveries(office, state="to_send")
+    assert ("owed", 1, "SMTP 451 4.7.1") == tuple(
+        waiting["mail"][name] for name in ("state", "attempts", "last_problem")
+    )
+    assert waiting["mail"]["due_at"]
+
+
+def test_nobody_is_told_twice(office: Office, take: TakeMail, postman: Postman, complainants: Mailbox) -> None:
+    """Where somebody has told the complainant already, or a newer answer took the place, no mail goes out."""
+    take(mail_bytes("utf8_base64"))
+    (delivery,) = deliveries(office)
+    office.done("POST", f"/deliveries/{delivery['id']}/sending", {"note": "แจ้งทางโทรศัพท์"})
+    case = only_case(office)
+    office.answered(case, "โอนเงินภายใน 30 วัน")
+    office.draft(case, "โอนเงินภายใน 15 วัน")
+    office.approve(case)
+    send_all(postman)
+    (answer,) = complainants.mails
+    body = answer.get_body()
+    assert body is not None
+    assert "15 วัน" in body.get_content()
+
+
+def test_a_case_without_an_address_waits_for_people(
+    office: Office, take: TakeMail, postman: Postman, complainants: Mailbox
+) -> None:
+    """A mail that named nobody cannot be answered by mail."""
+    take(
+        mail_bytes("no_text")
+        .replace(b"From: somjai@example.com", b"From: nobody")
+        .replace(b"Return-Path: <somjai@example.com>\r\n", b"")
+    )
+    case = only_case(office)
+    office.done("PUT", f"/cases/{case['id']}/routing", {"topic": "training", "reason": "อ่านแล้ว"})
+    office.answered(office.case(case["id"]), "อบรมวันที่ 1 ธันวาคม")
+    send_all(postman)
+    assert [] == complainants.mails
+    assert ["ส่งอีเมลไม่ได้ (no address)"] == [delivery["note"] for delivery in deliveries(office, state="failed")]
