@@ -14,7 +14,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI
 
-from center1111 import code_lists
+from center1111 import bulk, code_lists
 from center1111.answers import routes as answers
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
@@ -23,6 +23,7 @@ from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
+from center1111.intake import saved_views
 from center1111.intake.imports import routes as imports
 from center1111.intake.imports.actions import Desk, run_imports
 from center1111.knowledge import routes as knowledge
@@ -92,6 +93,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("center1111"),
         routers=[
             imports.router,
+            saved_views.router,
+            bulk.router,
             intake.router,
             verification.router,
             knowledge.router,

@@ -9,6 +9,7 @@ from center1111.clock.actions import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
 from center1111.code_lists import CodeListNotFound
 from center1111.intake.imports.actions import ImportNotFound
+from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
@@ -59,6 +60,18 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
         Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
+    ),
+    SavedViewNotFound: Problem(
+        "saved-view-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบมุมมองที่บันทึกไว้", "No such saved view"),
+        Words("มุมมองเป็นของเจ้าหน้าที่แต่ละคน โปรดตรวจสอบรหัส", "Views belong to their officers: check the view's id."),
+    ),
+    ViewNameTaken: Problem(
+        "view-name-taken",
+        HTTPStatus.CONFLICT,
+        Words("มีมุมมองชื่อนี้แล้ว", "You have a view of this name"),
+        Words("โปรดใช้ชื่ออื่น หรือแก้ไขมุมมองเดิม", "Use another name, or change the view."),
     ),
     ImportNotFound: Problem(
         "import-not-found",

@@ -318,6 +318,21 @@ class ImportedRow(Record):
     complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), unique=True)
 
 
+class SavedView(Record):
+    """A list of complaints as one officer likes to see it: filters and an order, under a name."""
+
+    __tablename__ = "saved_views"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    filters: Mapped[dict[str, Any]]
+    sort: Mapped[str]
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (sa.UniqueConstraint("owner", "name"),)
+
+
 class ComplainantMark(Record):
     """By what a complainant is known again: a keyed hash of one thing that tells who they are."""
 

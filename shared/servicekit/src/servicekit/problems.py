@@ -267,11 +267,34 @@ def problem_response(
 ) -> Response:
     """The problem as the request's answer, in the language that the caller prefers."""
     language = preferred_language(request.headers.get("accept-language"))
+    return Response(
+        orjson.dumps(_told(request, problem, language, values or {}, errors)),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"Content-Language": language, "Vary": "Accept-Language", **(headers or {})},
+    )
+
+
+def problem_of(request: Request, error: DomainError) -> ProblemView:
+    """What the error would be answered with, for an answer that tells of several at once."""
+    table: Mapping[type[DomainError], Problem] = request.app.state.problems
+    language = preferred_language(request.headers.get("accept-language"))
+    errors = error.errors if isinstance(error, InvalidInput) else ()
+    return ProblemView.model_validate(_told(request, _nearest(table, error), language, error.values, errors))
+
+
+def _told(
+    request: Request,
+    problem: Problem,
+    language: Language,
+    values: Mapping[str, object],
+    errors: Sequence[FieldError],
+) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": f"/problems/{problem.slug}",
         "title": problem.title.said(language),
         "status": int(problem.status),
-        "detail": problem.detail.said(language, **(values or {})),
+        "detail": problem.detail.said(language, **values),
         "instance": request.url.path,
     }
     if errors:
@@ -284,12 +307,11 @@ def problem_response(
             }
             for error in errors
         ]
-    return Response(
-        orjson.dumps(body),
-        status_code=problem.status,
-        media_type=MEDIA_TYPE,
-        headers={"Content-Language": language, "Vary": "Accept-Language", **(headers or {})},
-    )
+    return body
+
+
+def _nearest(table: Mapping[type[DomainError], Problem], error: Exception) -> Problem:
+    return next((table[kind] for kind in type(error).__mro__ if kind in table), INTERNAL_ERROR)
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> Iterator[FieldError]:
@@ -316,11 +338,11 @@ def install_problems(app: FastAPI, problems: Mapping[type[DomainError], Problem]
     An error that the table does not name is answered as the nearest of its base classes.
     """
     table = {**GENERAL, **problems}
+    app.state.problems = table
     known = {problem.slug: problem for problem in (*BY_STATUS.values(), MALFORMED_JSON, *table.values())}
 
     def domain_error(request: Request, error: Exception) -> Response:
-        problem = next((table[kind] for kind in type(error).__mro__ if kind in table), INTERNAL_ERROR)
-        return _answer_domain_error(request, cast("DomainError", error), problem)
+        return _answer_domain_error(request, cast("DomainError", error), _nearest(table, error))
 
     def http_error(request: Request, error: Exception) -> Response:
         return _answer_http_error(app, request, cast("HTTPException", error))

@@ -64,11 +64,17 @@ def _referred_to(name: str) -> sa.ColumnElement[bool]:
     )
 
 
+def _ever_referred() -> sa.ColumnElement[bool]:
+    return sa.exists().where(Referral.complaint_id == Complaint.id)
+
+
 FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "state": _is_one_of(Complaint.state),
     "channel": _is_one_of(Complaint.channel),
     "kind": _is_one_of(Complaint.kind),
     "province": _is_one_of(Complaint.province),
+    "district": _is_one_of(Complaint.district),
+    "subdistrict": _is_one_of(Complaint.subdistrict),
     "work_group": _is_one_of(Complaint.work_group),
     "tracking_number": _is_one_of(Complaint.tracking_number),
     "client_id": _is_one_of(Complaint.client_id),
@@ -79,7 +85,9 @@ FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "repeat_writer": lambda name: Complaint.repeat_writer == sa.bindparam(name, type_=sa.Boolean),
     **standing_filters(Complaint.due_at, ANSWER_IS_DUE),
     "clock_stopped": lambda name: Complaint.clock_stopped_at.is_not(None) == sa.bindparam(name, type_=sa.Boolean),
+    "due_from": _since(Complaint.due_at),
     "due_to": _before(Complaint.due_at),
+    "referred": lambda name: _ever_referred() == sa.bindparam(name, type_=sa.Boolean),
     "referred_to": _referred_to,
     # Each word must stand in the text; the trigram index finds the candidates.
     "q": lambda name: Complaint.search_text.like(sa.all_(sa.bindparam(name, type_=_TEXTS))),

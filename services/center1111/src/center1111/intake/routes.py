@@ -90,7 +90,7 @@ class Counts(View):
 Names = Annotated[list[Name] | None, CommaIsOr, Query()]
 
 
-async def _wanted(
+async def complaints_wanted(
     *,
     actor: Reader,
     now: Now,
@@ -99,8 +99,11 @@ async def _wanted(
     channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
     kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
     province: Names = None,
+    district: Names = None,
+    subdistrict: Names = None,
     work_group: Names = None,
     tracking_number: Names = None,
+    referred: Annotated[bool | None, Query(description="Ever referred to any agency, or never.")] = None,
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
     ] = None,
@@ -108,6 +111,7 @@ async def _wanted(
     to: Annotated[Timestamp | None, Query(description="Received before this moment.")] = None,
     recorded_from: Annotated[Timestamp | None, Query()] = None,
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
+    due_from: Annotated[Timestamp | None, Query(description="Due at this moment or later.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
     repeat_writer: Annotated[bool | None, Query(description="Of those who write often.")] = None,
     standing: Annotated[
@@ -119,18 +123,23 @@ async def _wanted(
         Query(description="Words that all stand in subject or details; dropped tone marks do not matter."),
     ] = None,
 ) -> dict[str, Any]:
+    """What a list of complaints is asked for, by the names of `queries.FILTERS`; an agency's system sees its own."""
     wanted = {
         "state": state,
         "channel": channel,
         "kind": kind,
         "province": province,
+        "district": district,
+        "subdistrict": subdistrict,
         "work_group": work_group,
         "tracking_number": tracking_number,
+        "referred": referred,
         "referred_to": referred_to,
         "from": from_,
         "to": to,
         "recorded_from": recorded_from,
         "recorded_to": recorded_to,
+        "due_from": due_from,
         "due_to": due_to,
         "repeat_writer": repeat_writer,
         "clock_stopped": clock_stopped,
@@ -141,7 +150,7 @@ async def _wanted(
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-Wanted = Annotated[dict[str, Any], Depends(_wanted)]
+Wanted = Annotated[dict[str, Any], Depends(complaints_wanted)]
 Sort = Literal["received_at", "-received_at", "recorded_at", "-recorded_at", "due_at", "-due_at"]
 
 
