@@ -175,7 +175,7 @@ def post_delivery(
     *,
     session: Transaction,
     now: Now,
-    actor: CaseOfficer,
+    actor: CaseOfficer,  # noqa: ARG001  # who may
     wanted: IfMatch,
     response: Response,
 ) -> DeliveryView:
