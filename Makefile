@@ -15,16 +15,17 @@ unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo tokens test test-faults lint format types openapi schemas forget clean
+.PHONY: help run demo tokens test test-faults bench bench-exchange bench-search bench-routing
+.PHONY: lint format types openapi schemas forget clean
 
 help:  ## Show these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/ready  ## Start both services on an embedded PostgreSQL, until Ctrl-C
 	@$(RUN) devstack run $(ARGS)
 
 demo: .venv/ready  ## Play the whole story on fresh services; FILE=complaints.csv takes real ones instead
-	@$(RUN) devstack demo $(if $(FILE),--file '$(FILE)') $(ARGS)
+	@$(RUN) devstack demo $(if $(FILE),'$(FILE)') $(ARGS)
 
 tokens: .venv/ready  ## Print URLs and new tokens of the running services (or compose's), as JSON
 	@$(RUN) devstack tokens $(ARGS)
@@ -32,8 +33,20 @@ tokens: .venv/ready  ## Print URLs and new tokens of the running services (or co
 test: lint types  ## Run everything that CI runs: linters, types, all tests
 	@$(RUN) pytest -q -n 2 --dist worksteal $(ARGS)
 
-test-faults: .venv/ready  ## Refer hundreds of complaints while services and databases are killed at random
-	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 $(RUN) pytest -q tests/faults $(ARGS)
+test-faults: .venv/ready  ## Play thousands of histories, and kill services and databases at random
+	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 FAULT_HISTORIES=3000 $(RUN) pytest -q tests/faults $(ARGS)
+
+bench-exchange: .venv/ready  ## Measure the exchange beside a plain POST: records/s, latency, idle load, recovery, backlog
+	@$(RUN) python -m devstack.bench_exchange $(ARGS)
+
+bench-search: .venv/ready  ## Measure Thai search: DATA=a folder of documents and queries
+	@$(RUN) python -m devstack.bench_search $(DATA) $(ARGS)
+
+bench-routing: .venv/ready  ## Measure routing: DATA=a folder, or ARGS="--train FILE --test FILE --text COLUMN --label COLUMN"
+	@$(RUN) python -m devstack.bench_routing $(DATA) $(ARGS)
+
+bench: .venv/ready  ## Measure lists, searches and suggestions at a million complaints; ARGS="--complaints 100000"
+	@$(RUN) devstack bench $(ARGS)
 
 lint: .venv/ready  ## Check style, format, and who may import whom
 	@$(RUN) ruff check

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from center1111.app import MIGRATIONS, create_app
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.settings import Settings
 from exchange import generate_keys, read_batch, take, write_keys
 from exchange.tables import outbox
@@ -116,6 +116,7 @@ def settings_for(database_url: str, secrets_folder: Path) -> Settings:
         exchange_keys_file=secrets_folder / "exchange.json",
         peers={AGENCY: {"url": "http://127.0.0.1:1"}},
         relay_in_service=False,
+        attachments_url=f"file://{secrets_folder / 'attachments'}",
     )
 
 
@@ -212,8 +213,9 @@ class Centre:
             data=body.model_dump(mode="json", exclude_none=True),
         )
         batch = orjson.dumps({"messages": [message.model_dump(mode="json", exclude_none=True)]})
+        arrived, does = read_batch(batch, source), effects(self.app.state.deadlines)
         with self.session() as session, session.begin():
-            (receipt,) = take(session, read_batch(batch, source), source=source, effects=EFFECTS, now=datetime.now(UTC))
+            (receipt,) = take(session, arrived, source=source, effects=does, now=datetime.now(UTC))
         return receipt
 
 

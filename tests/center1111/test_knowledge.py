@@ -3,7 +3,7 @@
 import pytest
 
 from .conftest import Centre, Json, made, ok, pointers, refused
-from .test_referrals import answered
+from .test_referrals import accepted, answered
 
 TRANSFER: Json = {
     "question": "ชุมชนจะได้รับโอนเงินงบประมาณโครงการเมื่อใด",
@@ -89,7 +89,7 @@ def test_an_answer_keeps_the_versions_of_the_articles_that_it_used(centre: Centr
     body = {"text": "โอนภายใน 30 วันทำการ", "article_ids": [article["id"]]}
     made(officer.post(f"/v1/complaints/{id_}/answers", json=body))
     answer = centre.complaint(id_)["answer"]
-    assert ("centre", "officer-1", [{"id": article["id"], "number": 1}]) == (
+    assert ("centre", "officer-1", [{"id": article["id"], "number": 1, "corrected_since": False}]) == (
         answer["origin"],
         answer["answered_by"],
         answer["articles"],
@@ -150,3 +150,96 @@ def test_officers_read_and_editors_write(quiet_centre: Centre) -> None:
     refused(editor.post(f"{missing}/publication"), 404)
     refused(editor.patch(missing, json={}, headers={"If-Match": "*"}), 404)
     refused(editor.patch(missing, json={}), 428)
+
+
+def test_an_article_comes_due_for_review_and_leaves_by_one(centre: Centre) -> None:
+    """Who found when that it still holds is kept; a draft is not due, for nobody uses it."""
+    due = centre.published(**TRANSFER, review_on="2026-01-31")
+    centre.published(**TRAINING, review_on="2300-01-01")
+    editor = centre.as_("km_editor", subject="editor")
+    made(editor.post("/v1/articles", json=TRAINING | {"review_on": "2026-01-31"}))
+    path = f"/v1/articles/{due['id']}"
+    listed = ok(editor.get("/v1/articles?due_for_review=true&count=true"))
+    assert ([due["id"]], 1) == ([one["id"] for one in listed["items"]], listed["total"])
+    body = {"next_review_on": "2300-01-01", "note": "ตรวจกับระเบียบแล้ว"}
+    reviewed = made(editor.post(f"{path}/reviews", json=body, headers={"If-Match": f'"{due["version"]}"'}))
+    assert "2300-01-01" == reviewed["review_on"]
+    assert [] == ok(editor.get("/v1/articles?due_for_review=true"))["items"]
+    (review,) = ok(editor.get(f"{path}/reviews"))["items"]
+    assert (1, "editor", "ตรวจกับระเบียบแล้ว") == (review["number"], review["reviewed_by"], review["note"])
+
+
+def test_a_review_that_makes_no_sense_is_refused(busy_centre: Centre) -> None:
+    """In the past, of a draft, of nothing, by nobody; nothing is kept."""
+    editor = busy_centre.as_("km_editor", subject="editor")
+    draft = f"/v1/articles/{made(editor.post('/v1/articles', json=TRAINING))['id']}/reviews"
+    past, later = {"next_review_on": "2026-01-01"}, {"next_review_on": None}
+    assert {"/next_review_on": "not_in_future"} == pointers(refused(editor.post(draft, json=past), 400))
+    buddhist = {"next_review_on": "2570-01-01"}
+    assert {"/next_review_on": "buddhist_year"} == pointers(refused(editor.post(draft, json=buddhist), 400))
+    assert {"/next_review_on": "required"} == pointers(refused(editor.post(draft, json={}), 400))
+    refused(editor.post(draft, json=later), 409)
+    refused(busy_centre.as_("officer").post(draft, json=later), 403)
+    nothing = "/v1/articles/019a5f0e-7c00-7000-8000-000000000001"
+    refused(editor.post(f"{nothing}/reviews", json=later), 404)
+    refused(editor.get(f"{nothing}/reviews"), 404)
+    refused(editor.get(f"{nothing}/complaints"), 404)
+    assert [] == ok(editor.get(draft))["items"]
+
+
+def test_topics_are_those_of_the_list(quiet_centre: Centre) -> None:
+    """Another is refused, in an article and in a filter."""
+    editor = quiet_centre.as_("km_editor")
+    wrong = {"/topic": "unknown_code"}
+    assert wrong == pointers(refused(editor.post("/v1/articles", json=TRANSFER | {"topic": "money"}), 400))
+    refused(editor.get("/v1/articles?topic=money"), 400)
+    assert "training" in {one["code"] for one in ok(editor.get("/v1/code-lists/topics"))["codes"]}
+
+
+def test_after_a_correction_one_sees_who_was_told_otherwise(centre: Centre) -> None:
+    """The complaints answered from an article, page by page, and of these the ones answered from an old version."""
+    article = centre.published(**TRANSFER)
+    officer = centre.as_("officer")
+    path = f"/v1/articles/{article['id']}"
+    told = []
+    for _ in range(3):
+        told.append(centre.verified()["id"])
+        body = {"text": "โอนภายใน 30 วันทำการ", "article_ids": [article["id"]]}
+        made(officer.post(f"/v1/complaints/{told[-1]}/answers", json=body))
+    assert [] == ok(officer.get(f"{path}/complaints?corrected_since=true"))["items"]
+    assert not centre.complaint(told[0])["answer"]["articles"][0]["corrected_since"]
+    ok(centre.as_("km_editor").patch(path, json={"answer": "โอนภายใน 15 วัน"}, headers={"If-Match": "*"}))
+    assert [] == ok(officer.get(f"{path}/complaints?corrected_since=true"))["items"]  # not in force yet
+    ok(centre.as_("km_editor", subject="editor").post(f"{path}/publication"))
+    told.append(centre.verified()["id"])
+    made(officer.post(f"/v1/complaints/{told[-1]}/answers", json=body))
+    first = ok(officer.get(f"{path}/complaints?corrected_since=true&limit=2"))
+    rest = ok(officer.get(f"{path}/complaints?corrected_since=true&limit=2&cursor={first['next']}"))
+    assert told[2::-1] == [one["id"] for one in first["items"] + rest["items"]]
+    assert {(1, True, True)} == {(one["number"], one["corrected_since"], one["in_force"]) for one in first["items"]}
+    assert told[3:] == [one["id"] for one in ok(officer.get(f"{path}/complaints?corrected_since=false"))["items"]]
+    assert centre.complaint(told[0])["answer"]["articles"][0]["corrected_since"]
+
+
+def test_the_rate_of_answers_at_once_is_told_by_topic(centre: Centre) -> None:
+    """By the article's topic, or the one that the agency gave; what has neither is counted as unknown."""
+    article = centre.published(**TRANSFER)
+    officer = centre.as_("officer")
+    body = {"text": "โอนภายใน 30 วันทำการ", "article_ids": [article["id"]]}
+    made(officer.post(f"/v1/complaints/{centre.verified()['id']}/answers", json=body))
+    centre.answered()
+    referral = centre.referred()
+    centre.told(referral["id"], accepted(referral))
+    centre.told(referral["id"], answered(referral))
+    report = ok(centre.as_("auditor").get("/v1/reports/answered-at-once"))
+    assert (3, 2, 0.6667) == tuple(report["total"][name] for name in ("answered", "at_once", "rate"))
+    topics = {one["topic"]: (one["answered"], one["at_once"], one["rate"]) for one in report["topics"]}
+    assert ((2, 1, 0.5), (1, 1, 1.0), (0, 0, 0.0)) == (
+        topics["transfers_and_changes"],
+        topics[None],
+        topics["training"],
+    )
+    empty = ok(officer.get("/v1/reports/answered-at-once?to=2026-10-02T00:00:00Z"))
+    assert 0 == empty["total"]["answered"]
+    wrong = "/v1/reports/answered-at-once?from=2026-10-02T00:00:00Z&to=2026-10-01T00:00:00Z"
+    refused(officer.get(wrong), 400)

@@ -84,7 +84,7 @@ def test_what_the_agency_answers_becomes_the_answer_of_the_complaint(busy_centre
     assert ["send", "accept", "answer"] == [entry["move"] for entry in referral["timeline"]]
 
 
-def test_a_returned_complaint_is_the_centre_s_again_and_goes_back_only_if_somebody_insists(busy_centre: Centre) -> None:
+def test_a_returned_complaint_is_the_centre_s_again_and_may_be_referred_anew(busy_centre: Centre) -> None:
     """The path so far is kept and travels with the next referral, which has its own number."""
     referral = busy_centre.referred()
     busy_centre.told(referral["id"], returned(referral))
@@ -95,12 +95,25 @@ def test_a_returned_complaint_is_the_centre_s_again_and_goes_back_only_if_somebo
 
     officer = busy_centre.as_("officer")
     again = {"to": AGENCY, "question": "โปรดพิจารณาอีกครั้ง"}
-    assert "insist" in refused(officer.post(f"/v1/complaints/{id_}/referrals", json=again), 409)["detail"]
-    second = made(officer.post(f"/v1/complaints/{id_}/referrals", json=again | {"insist": True}))
+    second = made(officer.post(f"/v1/complaints/{id_}/referrals", json=again))
     assert f"{referral['complaint_number']}/2" == second["number"]
     (message,) = busy_centre.owed(second["id"])
     (earlier,) = message["data"]["path"]
     assert (referral["number"], "not_ours") == (earlier["referral_number"], earlier["reason"])
+
+
+def test_a_complaint_does_not_go_round_in_circles(busy_centre: Centre) -> None:
+    """An agency that returned it twice gets it again only if a person insists."""
+    officer = busy_centre.as_("officer")
+    referral = busy_centre.referred()
+    path = f"/v1/complaints/{referral['complaint_id']}/referrals"
+    again = {"to": AGENCY, "question": "โปรดพิจารณาอีกครั้ง"}
+    busy_centre.told(referral["id"], returned(referral))
+    second = made(officer.post(path, json=again))
+    busy_centre.told(second["id"], returned(second))
+
+    assert "insist" in refused(officer.post(path, json=again), 409)["detail"]
+    assert f"{referral['complaint_number']}/3" == made(officer.post(path, json=again | {"insist": True}))["number"]
 
 
 def test_a_confidential_complaint_travels_without_its_complainant(busy_centre: Centre) -> None:
@@ -168,7 +181,7 @@ def test_the_agency_s_question_waits_for_the_complainant(busy_centre: Centre) ->
     busy_centre.told(referral["id"], question)
     assert "awaiting_complainant" == busy_centre.referral(referral["id"])["state"]
     path = f"/v1/referrals/{referral['id']}/amendments"
-    shown = ok(busy_centre.as_("officer").post(path, json={"information": "ส่งสำเนาสมุดบัญชีแล้ว"}))
+    shown = ok(busy_centre.as_("officer").post(path, json={"text": "ส่งสำเนาสมุดบัญชีแล้ว"}))
     assert "accepted" == shown["state"]
     assert "referral.amended.v1" == busy_centre.owed(referral["id"])[-1]["type"]
     notes = [entry["note"] for entry in shown["timeline"]]

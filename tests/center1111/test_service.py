@@ -154,11 +154,11 @@ def test_every_error_of_the_domain_is_a_problem() -> None:
 
 def test_the_sample_is_loaded_once(centre: Centre) -> None:
     """It goes through the same actions as everything else."""
-    deadlines = centre.app.state.deadlines
+    deadlines, writers = centre.app.state.deadlines, centre.app.state.writers
     with centre.session() as session, session.begin():
-        assert 4 == load_sample(session, deadlines)
+        assert 4 == load_sample(session, deadlines, writers)
     with centre.session() as session, session.begin():
-        assert 0 == load_sample(session, deadlines)
+        assert 0 == load_sample(session, deadlines, writers)
     items = ok(centre.as_("officer").get("/v1/complaints"))["items"]
     assert {"letter", "hotline", "walk_in", "website"} == {one["channel"] for one in items}
 
@@ -193,9 +193,9 @@ def test_tables_are_what_the_records_say(database_url: str) -> None:
     engine.dispose()
 
 
-def test_the_openapi_document_is_the_committed_one(quiet_centre: Centre) -> None:
+def test_the_openapi_document_is_the_committed_one() -> None:
     """`center1111 openapi docs/openapi/center1111.json` writes it anew."""
-    assert DOCUMENT.read_text("utf-8") == openapi_document(quiet_centre.app)
+    assert DOCUMENT.read_text("utf-8") == openapi_document()
 
 
 def test_the_service_is_ready_when_its_database_is(quiet_centre: Centre) -> None:

@@ -172,7 +172,7 @@ def test_a_question_stops_the_clock_until_the_centre_tells_more(
     case = case_of(referral)
     office.accept(case)
     path = f"/cases/{case['id']}/questions"
-    asked = office.done("POST", path, {"question": "ขอเลขที่บัญชี"}, role="group_officer.participation")
+    asked = office.done("POST", path, {"text": "ขอเลขที่บัญชี"}, role="group_officer.participation")
     assert "awaiting_complainant" == asked["state"]
     assert ("referral.question.v1", "ขอเลขที่บัญชี") == (
         (message := centre.owed()[-1])["type"],
@@ -198,7 +198,7 @@ def test_the_complainant_replies_on_the_website(office: Office) -> None:
     case = office.record("website")
     office.accept(case)
     officer = "group_officer.participation"
-    office.done("POST", f"/cases/{case['id']}/questions", {"question": "ขอเลขที่บัญชี"}, role=officer)
+    office.done("POST", f"/cases/{case['id']}/questions", {"text": "ขอเลขที่บัญชี"}, role=officer)
     path, secret = f"/public/cases/{case['case_number']}", {"Tracking-Secret": case["tracking_secret"]}
     seen = office.done("GET", path, role=None, headers=secret)
     assert ("question_for_you", ["ขอเลขที่บัญชี"]) == (seen["state"], [it["text"] for it in seen["messages"]])
@@ -211,7 +211,7 @@ def test_a_reply_by_post_is_recorded(office: Office) -> None:
     case = office.record("po_box")
     office.accept(case)
     officer, path = "group_officer.participation", f"/cases/{case['id']}"
-    office.done("POST", f"{path}/questions", {"question": "ขอเลขที่บัญชี"}, role=officer)
+    office.done("POST", f"{path}/questions", {"text": "ขอเลขที่บัญชี"}, role=officer)
     assert "accepted" == office.done("POST", f"{path}/replies", {"text": "บัญชี 1"})["state"]
     assert "accepted" == office.done("POST", f"{path}/replies", {"text": "และบัญชี 2"})["state"]
 
@@ -234,7 +234,7 @@ def test_what_was_sent_is_sent_once(office: Office) -> None:
         ("POST", "/acceptance", {}),
         ("POST", "/return", {"reason": "not_ours"}),
         ("POST", "/progress", {"text": "ก"}),
-        ("POST", "/questions", {"question": "ก"}),
+        ("POST", "/questions", {"text": "ก"}),
         ("POST", "/answers", {"text": "ก"}),
         ("PUT", "/routing", {"topic": "complaints", "reason": "ก"}),
         ("POST", "/hand-back", {"reason": "ก"}),

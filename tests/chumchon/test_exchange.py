@@ -88,7 +88,7 @@ def test_a_withdrawal_while_waiting_ends_the_wait(office: Office, centre: Centre
     referral = centre.refer()
     case = case_of(referral)
     office.accept(case)
-    office.done("POST", f"/cases/{case['id']}/questions", {"question": "ก"}, role="group_officer.participation")
+    office.done("POST", f"/cases/{case['id']}/questions", {"text": "ก"}, role="group_officer.participation")
     assert "applied" == centre.send(referral, withdrawn()).disposition
     assert "withdrawn" == case_of(referral)["state"]
 

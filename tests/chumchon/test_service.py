@@ -27,6 +27,7 @@ from servicekit.idempotency import metadata as idempotency_tables
 from servicekit.mail_queue import metadata as mail_tables
 from servicekit.migrating import downgrade, upgrade
 from servicekit.problems import DomainError
+from servicekit.rate_limits import metadata as rate_limit_tables
 from servicekit.testing import Databases
 
 from .conftest import Keys, Office
@@ -58,7 +59,8 @@ def test_the_tables_are_what_the_records_say(office_url: str) -> None:
                 ),
             },
         )
-        found = compare_metadata(context, [Record.metadata, idempotency_tables, mail_tables])  # type: ignore[arg-type]
+        owned = [Record.metadata, idempotency_tables, mail_tables, rate_limit_tables]
+        found = compare_metadata(context, owned)  # type: ignore[arg-type]
     engine.dispose()
     assert [] == found
 

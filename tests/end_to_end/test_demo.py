@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from devstack.demo.complaints_file import read_rows
 from devstack.demo.playing_rows import FilePlay
 from devstack.demo.story import StepFailed, Story
 from devstack.testing.acting import CENTRE_CHANNELS
@@ -70,8 +71,8 @@ def test_a_file_is_taken_in_once_however_often_it_is_run(
     path = complaints_file(tmp_path / "complaints.csv", *good[:12], *bad, *good[12:])
     play = FilePlay(pair.centre, pair.office, screen)
     before = pair.centre.read("officer", "/v1/complaints", count="true")["total"]
-    assert play.play(path, tmp_path / "first.csv")
-    assert play.play(path, tmp_path / "second.csv")
+    assert play.play(read_rows(path), tmp_path / "first.csv")
+    assert play.play(read_rows(path), tmp_path / "second.csv")
     after = pair.centre.read("officer", "/v1/complaints", count="true")["total"]
     assert after - before == len(good)
     first, second = results(tmp_path / "first.csv"), results(tmp_path / "second.csv")

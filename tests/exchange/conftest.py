@@ -35,10 +35,11 @@ from exchange import (
     keys_router,
     owe,
 )
-from exchange.migrations import step_0001
+from exchange.migrations import step_0001, step_0002
 from schemas import TYPES, Message, sample
 from schemas import Wire as Body
 from servicekit.database import Sessions, make_engine, make_read_sessions, make_sessions
+from servicekit.identity import Actor
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, Problem, install_problems
 from servicekit.testing import Databases, Template, databases
@@ -70,7 +71,9 @@ def migrate(url: str) -> None:
     """The exchange's tables, and one that the handlers of these tests write to."""
     engine = make_engine(url, pool_size=1)
     with engine.begin() as connection:
-        step_0001.upgrade(Operations(MigrationContext.configure(connection)))
+        operations = Operations(MigrationContext.configure(connection))
+        step_0001.upgrade(operations)
+        step_0002.upgrade(operations)
         connection.execute(
             sa.text("CREATE TABLE effects (position serial PRIMARY KEY, message_id uuid, subject uuid, said text)")
         )
@@ -249,6 +252,11 @@ def parties(engines: dict[str, sa.Engine]) -> Iterator[Parties]:
         listener.close()
 
 
+def the_operator() -> Actor:
+    """Who asks for the operators' routes in these tests."""
+    return Actor("นิดา", frozenset({"operator"}))
+
+
 def party(code: str, url: str, engine: sa.Engine, keys: OwnKeys, peers: list[Peer]) -> Party:
     sessions = make_sessions(engine)
     it = Exchange.between(code, url, keys, peers)
@@ -260,7 +268,7 @@ def party(code: str, url: str, engine: sa.Engine, keys: OwnKeys, peers: list[Pee
     app.state.sessions = sessions
     app.state.read_sessions = make_read_sessions(engine)
     install_problems(app, PROBLEMS)
-    app.include_router(exchange_router(it, effects, operators=Depends(lambda: None), metrics=metrics), prefix="/v1")
+    app.include_router(exchange_router(it, effects, operators=Depends(the_operator), metrics=metrics), prefix="/v1")
     app.include_router(keys_router(it))
     return Party(code, url, engine, sessions, it, registry, metrics, effects, app)
 

@@ -14,8 +14,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_service_gets_what_it_needs(tmp_path: Path) -> None:
     """The database's URL holds the database's password; the keys can sign; only the issuer's public half is there."""
-    provision(tmp_path, "center1111")
+    provision(tmp_path, "center1111", ["center1111_writers_key"])
     made = contents(tmp_path)
+    assert len(made["center1111/center1111_writers_key"]) >= 32
     password = made["center1111-database/postgres_password"].decode()
 
     assert (

@@ -254,7 +254,7 @@ def test_a_message_is_dead_after_seven_days(centre: Party, office: Party, clock:
     assert [Round.SENT, Round.IDLE] == [relay.round(centre.peer()) for _ in range(2)]
     assert ["ค"] == office.said()
     with centre.sessions.begin() as session:
-        redeliver(session, message_id, now=clock())
+        redeliver(session, message_id, by="นิดา", now=clock())
     assert [Round.SENT, Round.SENT, Round.IDLE] == [relay.round(centre.peer()) for _ in range(3)]
     assert ["ค", "ก", "ข"] == office.said()
 
@@ -339,12 +339,12 @@ def test_an_operators_pause_stops_everything(centre: Party, office: Party, clock
     relay = centre.relay(clock)
     relay.round(centre.peer())
     with centre.sessions.begin() as session:
-        pause(session, "chumchon", reason="ซ่อมบำรุง", now=clock())
+        pause(session, "chumchon", reason="ซ่อมบำรุง", by="นิดา", now=clock())
     centre.owes("ข", now=clock())
     clock.advance(days=30)
     assert Round.IDLE is relay.round(centre.peer())
     with centre.sessions.begin() as session:
-        resume(session, "chumchon")
+        resume(session, "chumchon", by="นิดา", now=clock())
     assert Round.SENT is relay.round(centre.peer())
     assert ["ก", "ข"] == office.said()
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.testclient import TestClient
 
-from servicekit import development_issuer, idempotency
+from servicekit import development_issuer, idempotency, rate_limits
 from servicekit.database import Query, make_engine
 from servicekit.fields import Body, Day, Line, Text, Timestamp, Versioned
 from servicekit.identity import Actor, require
@@ -173,6 +173,7 @@ def _migrate(url: str) -> None:
     with engine.begin() as connection:
         metadata.create_all(connection)
         idempotency.metadata.create_all(connection)
+        rate_limits.metadata.create_all(connection)
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num text)"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0001')"))
     engine.dispose()

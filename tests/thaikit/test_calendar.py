@@ -19,6 +19,7 @@ from thaikit.calendar import (
     full_date,
     holidays_with,
     is_working_day,
+    last_day_before,
     long_date,
     long_moment,
     short_date,
@@ -124,3 +125,15 @@ def test_dates_as_people_write_them() -> None:
     assert short_date(on) == "12 ส.ค. 2569"
     assert full_date(on) == "วันพุธที่ 12 สิงหาคม พ.ศ. 2569"
     assert long_moment(datetime(2026, 8, 12, 17, 5, tzinfo=UTC)) == "13 สิงหาคม พ.ศ. 2569 เวลา 00.05 น."
+
+
+def test_the_last_day_before_a_span_is_found_backwards() -> None:
+    """What was due on it or before is at least so many working days late; a day off does not count."""
+    monday, holiday = date(2026, 11, 23), date(2026, 11, 20)
+    assert monday == last_day_before(monday, 0, ())
+    assert date(2026, 11, 22) == last_day_before(monday, 1, ())
+    assert date(2026, 11, 19) == last_day_before(monday, 2, ())
+    assert date(2026, 11, 18) == last_day_before(monday, 2, {holiday})
+    assert date(2026, 11, 19) == last_day_before(date(2026, 11, 22), 1, ())
+    with pytest.raises(ValueError, match="negative"):
+        last_day_before(monday, -1, ())

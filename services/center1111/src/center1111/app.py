@@ -1,8 +1,9 @@
 """The Centre put together."""
 
 import contextlib
+import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +14,25 @@ from fastapi import Depends, FastAPI
 
 from center1111 import code_lists
 from center1111.answers import routes as answers
+from center1111.attachments import routes as attachments
+from center1111.attachments.actions import Vault
+from center1111.clock import routes as clock
+from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
-from center1111.exchange import EFFECTS
+from center1111.exchange import effects
 from center1111.intake import routes as intake
+from center1111.intake.imports import routes as imports
+from center1111.intake.imports.actions import run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
 from center1111.reports import routes as reports
+from center1111.roles import OFFICERS
 from center1111.settings import Settings
 from center1111.steps import PARTY
 from center1111.tracking import routes as tracking
 from center1111.verification import routes as verification
+from center1111.watching import watches
 from exchange import (
     PROBLEMS as EXCHANGE_PROBLEMS,
 )
@@ -33,25 +42,33 @@ from exchange import (
     OwnKeys,
     Relay,
     StatusCollector,
+    Upkeep,
+    alarms_router,
     announcing,
     exchange_router,
     keys_router,
+    upkeep,
 )
+from servicekit.files.scanning import ClamAV
+from servicekit.files.storing import FileStore
 from servicekit.identity import require
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
+_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "complaints", "description": "เรื่องร้องทุกข์: รับ ตรวจสอบ ตอบ ยุติ · Complaints from intake to closure."},
     {"name": "referrals", "description": "การส่งต่อหน่วยงาน · Referrals to agencies, and what they say."},
+    {"name": "deadlines", "description": "กำหนดเวลา การหยุดนับเวลา และการเตือน · Deadlines, their clock, reminders."},
     {"name": "knowledge", "description": "ระบบจัดการองค์ความรู้ · The knowledge base."},
     {"name": "public", "description": "ช่องทางเว็บไซต์และการติดตามเรื่อง · For complainants."},
     {"name": "reports", "description": "รายงานสรุป · Summaries."},
     {"name": "code-lists", "description": "รหัสและคำอธิบาย · Codes and their labels."},
     {"name": "exchange", "description": "การแลกเปลี่ยนข้อมูลกับหน่วยงาน · The exchange with agencies."},
+    {"name": "alarms", "description": "การแจ้งเตือนเรื่องที่ค้างเกินกำหนด · What has waited beyond its limit."},
     {"name": "health", "description": "สถานะของระบบ · Whether the service can work."},
 ]
 
@@ -67,12 +84,15 @@ def create_app(settings: Settings) -> FastAPI:
         "Takes complaints in by four channels, verifies, answers or refers them, and records the answers.",
         version=version("center1111"),
         routers=[
+            imports.router,
             intake.router,
             verification.router,
             knowledge.router,
             answers.router,
             referrals.router,
             closure.router,
+            attachments.router,
+            clock.router,
             tracking.router,
             intake.public_router,
             tracking.public_router,
@@ -82,23 +102,41 @@ def create_app(settings: Settings) -> FastAPI:
         problems={**EXCHANGE_PROBLEMS, **PROBLEMS},
         migrations_head=head_of(MIGRATIONS),
         tags=_TAGS,
+        streamed=_STREAMED,
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
+    app.state.vault = Vault(
+        FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
+    )
+    app.state.imports_bell = threading.Event()
+    app.state.alongside.append(_importing(app))
+    app.state.writers = settings.writers()
+    app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
-    operators = Depends(require("operator", "auditor"))
-    app.include_router(exchange_router(exchange, EFFECTS, operators=operators, metrics=metrics), prefix="/v1")
+    readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
+    told = effects(app.state.deadlines)
+    app.include_router(
+        exchange_router(exchange, told, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
+    )
+    watched = watches(settings.limits())
+    app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS))), prefix="/v1")
     app.include_router(keys_router(exchange))
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))
+    plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways())
+    app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, told, plan)))
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
         relay = Relay(exchange, app.state.sessions, metrics)
-        app.state.alongside.append(_relaying(relay, app))
+        app.state.alongside.append(_threaded("relay", relay.run, app))
     else:
         app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
+    if settings.remind_in_service:
+        reminding = Reminding(app.state.sessions, app.state.deadlines, every_seconds=settings.remind_every_seconds)
+        app.state.alongside.append(_threaded("reminding", reminding.run, app))
     return app
 
 
@@ -116,10 +154,27 @@ async def _closing(exchange: Exchange) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _relaying(relay: Relay, app: FastAPI) -> AsyncIterator[None]:
+async def _importing(app: FastAPI) -> AsyncIterator[None]:
+    """Record imported tables beside the requests."""
+    state, stop = app.state, threading.Event()
+    worker = threading.Thread(
+        target=run_imports, args=(state.sessions, state.deadlines, state.imports_bell, stop), name="imports"
+    )
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        state.imports_bell.set()
+        await anyio.to_thread.run_sync(worker.join)
+
+
+@contextlib.asynccontextmanager
+async def _threaded(name: str, work: Callable[[threading.Event], Any], app: FastAPI) -> AsyncIterator[None]:
+    """Run `work` in a thread as long as the service lives; it is not ready without it."""
     stop = threading.Event()
-    thread = threading.Thread(target=relay.run, args=(stop,), name="relay")
-    app.state.checks["relay"] = lambda: None if thread.is_alive() else "the relay inside the service has ended"
+    thread = threading.Thread(target=work, args=(stop,), name=name)
+    app.state.checks[name] = lambda: None if thread.is_alive() else f"the {name} inside the service has ended"
     thread.start()
     try:
         yield

@@ -1,22 +1,27 @@
-"""The Centre's commands: `center1111 serve | relay | migrate | sample | openapi`."""
+"""The Centre's commands: `center1111 serve | relay | remind | migrate | sample | openapi | exchange …`."""
 
+import contextlib
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import sqlalchemy as sa
 import typer
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from center1111.app import MIGRATIONS, create_app
+from center1111.clock.reminding import Reminding
+from center1111.exchange import effects
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
 from exchange import Exchange, ExchangeMetrics, OwnKeys, Relay, listening
-from exchange.keys import KeysError
+from exchange.cli import Desk, exchange_commands
+from exchange.keys import KeysError, generate_keys, write_keys
 from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
@@ -36,6 +41,23 @@ def main() -> None:
         _fail(f"The database does not answer: check {PREFIX}DATABASE_URL, and that PostgreSQL runs.")
     except OSError as error:
         _fail(f"{error.filename or 'A file'}: {error.strerror or error}")
+
+
+@contextlib.contextmanager
+def _desk() -> Iterator[Desk]:
+    settings = _settings()
+    engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} commands")
+    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    sessions = make_sessions(engine)
+    exchange.enrol(sessions)
+    try:
+        yield Desk(exchange, sessions, effects(settings.deadlines()), settings.exchange_keys_file)
+    finally:
+        exchange.close()
+        engine.dispose()
+
+
+app.add_typer(exchange_commands(_desk), name="exchange")
 
 
 @app.command()
@@ -63,6 +85,19 @@ def relay() -> None:
 
 
 @app.command()
+def remind() -> None:
+    """Remind of deadlines that are near due and overdue; any number of workers may run, nobody is reminded twice."""
+    settings = _settings()
+    configure_logging(f"{PARTY} remind", settings.log_level)
+    engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} remind")
+    reminding = Reminding(make_sessions(engine), settings.deadlines(), every_seconds=settings.remind_every_seconds)
+    try:
+        run_until_told_to_stop(reminding.run)
+    finally:
+        engine.dispose()
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
     upgrade(MIGRATIONS, _settings().database_url)
@@ -75,26 +110,32 @@ def sample() -> None:
     engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} sample")
     try:
         with make_sessions(engine).begin() as session:
-            loaded = load_sample(session, settings.deadlines())
+            loaded = load_sample(session, settings.deadlines(), settings.writers())
     finally:
         engine.dispose()
     print(f"{loaded} complaints loaded." if loaded else "There are complaints already: nothing loaded.")
 
 
 @app.command()
-def openapi(
-    output: Annotated[Path | None, typer.Argument(help="A file; standard output without it.")] = None,
-) -> None:
+def openapi() -> None:
     """Print the API's OpenAPI document."""
-    text = openapi_document(create_app(_settings()))
-    if output:
-        output.write_text(text, "utf-8")
-    else:
-        print(text, end="")
+    print(openapi_document(), end="")
 
 
-def openapi_document(service: FastAPI) -> str:
-    """The document as it is kept in `docs/openapi`."""
+def openapi_document() -> str:
+    """The document as it is kept in `docs/openapi`: it depends on no setting and no database."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "keys.json"
+        write_keys(keys, generate_keys())
+        service = create_app(
+            Settings(
+                environment="development",
+                database_url="postgresql://nobody@127.0.0.1:1/none",
+                issuer="urn:none",
+                issuer_jwks=str(keys),
+                exchange_keys_file=keys,
+            )
+        )
     return json.dumps(service.openapi(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 

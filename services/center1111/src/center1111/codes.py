@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from center1111.journey import ArticleState, ReferralState, State
+from center1111.journey import ArticleState, AttachmentState, ImportState, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
+from servicekit.files.kinds import MediaType
 from servicekit.words import Words
 
 
@@ -26,6 +27,84 @@ class AnswerOrigin(StrEnum):
 
     CENTRE = "centre"
     REFERRAL = "referral"
+
+
+class Topic(StrEnum):
+    """What an article is about: the topics by which the Office divides its work."""
+
+    INFORMATION_MEDIA = "information_media"
+    PROJECT_DOCUMENTS = "project_documents"
+    TRANSFERS_AND_CHANGES = "transfers_and_changes"
+    REGULATIONS = "regulations"
+    MEETING_AGENDAS = "meeting_agendas"
+    COMPLAINTS = "complaints"
+    FOLLOW_UP = "follow_up"
+    TRAINING = "training"
+    SUFFICIENCY_ECONOMY = "sufficiency_economy"
+
+
+class Check(StrEnum):
+    """What a verifier looks at before a complaint is accepted or refused."""
+
+    IDENTITY_KNOWN = "identity_known"
+    FACTS_CHECKABLE = "facts_checkable"
+    WITHIN_AUTHORITY = "within_authority"
+    NOT_BEFORE_THE_COURTS = "not_before_the_courts"
+    NOT_DECIDED_WITH_FINALITY = "not_decided_with_finality"
+    DUPLICATES_LOOKED_FOR = "duplicates_looked_for"
+
+
+class MarkKind(StrEnum):
+    """By what a complainant is known again."""
+
+    NATIONAL_ID = "national_id"
+    PHONE = "phone"
+    EMAIL = "email"
+
+
+class LinkKind(StrEnum):
+    """What one complaint is to another."""
+
+    DUPLICATE = "duplicate"
+    RELATED = "related"
+    FOLLOWS = "follows"
+
+
+class DuplicateReason(StrEnum):
+    """Why two complaints are likely one matter."""
+
+    SAME_NATIONAL_ID = "same_national_id"
+    SAME_PHONE = "same_phone"
+    SAME_EMAIL = "same_email"
+    SAME_COMMUNITY = "same_community"
+    SAME_DISTRICT = "same_district"
+    SIMILAR_TEXT = "similar_text"
+
+
+class StopReason(StrEnum):
+    """Why the clock of a complaint stands still."""
+
+    AWAITING_COMPLAINANT = "awaiting_complainant"
+    AWAITING_ANOTHER_BODY = "awaiting_another_body"
+    FORCE_MAJEURE = "force_majeure"
+    OTHER = "other"
+
+
+class Step(StrEnum):
+    """What is due by a deadline."""
+
+    VERIFY = "verify"
+    ANSWER = "answer"
+    REFERRAL_ANSWER = "referral_answer"
+    TELL = "tell"
+
+
+class Standing(StrEnum):
+    """How an open deadline stands."""
+
+    IN_TIME = "in_time"
+    NEAR_DUE = "near_due"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +190,96 @@ CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
         ArticleState.DRAFT: Code(Words("ฉบับร่าง", "Draft")),
         ArticleState.PUBLISHED: Code(Words("เผยแพร่", "Published")),
         ArticleState.RETIRED: Code(Words("เลิกใช้", "Retired")),
+    },
+    "import_states": {
+        ImportState.QUEUED: Code(Words("รอดำเนินการ", "Queued")),
+        ImportState.RUNNING: Code(Words("กำลังดำเนินการ", "Running")),
+        ImportState.REFUSED: Code(Words("มีข้อผิดพลาด ไม่ได้บันทึกแถวใด", "Refused: nothing was recorded")),
+        ImportState.CHECKED: Code(
+            Words("ตรวจแล้วถูกต้องทุกแถว ยังไม่บันทึก", "Checked: all rows are right, none was recorded")
+        ),
+        ImportState.DONE: Code(Words("บันทึกครบทุกแถว", "Done: every row was recorded")),
+    },
+    "attachment_states": {
+        AttachmentState.ANNOUNCED: Code(Words("รอรับแฟ้ม", "Announced, the file has not come")),
+        AttachmentState.UNSCANNED: Code(Words("รอตรวจไวรัส", "Not scanned yet")),
+        AttachmentState.AVAILABLE: Code(Words("เปิดได้", "Available")),
+        AttachmentState.QUARANTINED: Code(Words("กักกัน พบสิ่งอันตราย", "Quarantined: something harmful was found")),
+    },
+    "attachment_types": {
+        MediaType.PDF: Code(Words("เอกสาร PDF (.pdf)", "PDF document (.pdf)")),
+        MediaType.JPEG: Code(Words("ภาพ JPEG (.jpg .jpeg)", "JPEG image (.jpg .jpeg)")),
+        MediaType.PNG: Code(Words("ภาพ PNG (.png)", "PNG image (.png)")),
+        MediaType.WEBP: Code(Words("ภาพ WebP (.webp)", "WebP image (.webp)")),
+        MediaType.DOCX: Code(Words("เอกสาร Word (.docx)", "Word document (.docx)")),
+        MediaType.XLSX: Code(Words("ตาราง Excel (.xlsx)", "Excel workbook (.xlsx)")),
+        MediaType.MP3: Code(Words("เสียง MP3 (.mp3)", "MP3 sound (.mp3)")),
+        MediaType.MP4: Code(Words("วีดิทัศน์ MP4 (.mp4)", "MP4 video (.mp4)")),
+        MediaType.TEXT: Code(Words("ข้อความ (.txt)", "Plain text (.txt)")),
+    },
+    "topics": {
+        Topic.INFORMATION_MEDIA: Code(Words("สารสนเทศและสื่อประชาสัมพันธ์", "Information systems and publicity")),
+        Topic.PROJECT_DOCUMENTS: Code(Words("เอกสารโครงการ", "Project documents")),
+        Topic.TRANSFERS_AND_CHANGES: Code(
+            Words("การโอนเงิน/การเปลี่ยนแปลงโครงการ", "Money transfers and project changes")
+        ),
+        Topic.REGULATIONS: Code(Words("ระเบียบ", "Regulations")),
+        Topic.MEETING_AGENDAS: Code(Words("วาระการประชุม", "Meeting agendas")),
+        Topic.COMPLAINTS: Code(Words("เรื่องร้องเรียน", "Complaints")),
+        Topic.FOLLOW_UP: Code(Words("การติดตามผล", "Follow-up of results")),
+        Topic.TRAINING: Code(Words("การฝึกอบรม", "Training")),
+        Topic.SUFFICIENCY_ECONOMY: Code(Words("องค์ความรู้ในเศรษฐกิจพอเพียง", "Knowledge of the sufficiency economy")),
+    },
+    "verification_checks": {
+        Check.IDENTITY_KNOWN: Code(
+            Words("ทราบชื่อและที่อยู่หรือช่องทางติดต่อผู้ร้อง", "The complainant's name and a way to reach them are known"),
+            _REGULATION,
+        ),
+        Check.FACTS_CHECKABLE: Code(
+            Words("มีข้อเท็จจริงหรือพยานหลักฐานที่ตรวจสอบได้", "It tells facts that can be checked"), _ANONYMOUS_LETTERS
+        ),
+        Check.WITHIN_AUTHORITY: Code(
+            Words("ไม่ใช่เรื่องที่กฎหมายกำหนดให้องค์กรอื่นพิจารณาโดยเฉพาะ", "No law reserves it for another body"), _REGULATION
+        ),
+        Check.NOT_BEFORE_THE_COURTS: Code(
+            Words("ไม่อยู่ระหว่างการพิจารณาของศาล", "It is not before the courts"), _REGULATION
+        ),
+        Check.NOT_DECIDED_WITH_FINALITY: Code(
+            Words("ยังไม่มีคำวินิจฉัยถึงที่สุด", "It has not been decided with finality"), _REGULATION
+        ),
+        Check.DUPLICATES_LOOKED_FOR: Code(Words("ตรวจเรื่องซ้ำแล้ว", "Likely duplicates were looked at")),
+    },
+    "link_kinds": {
+        LinkKind.DUPLICATE: Code(Words("เรื่องซ้ำกับ", "Duplicate of")),
+        LinkKind.RELATED: Code(Words("เกี่ยวข้องกับ", "Related to")),
+        LinkKind.FOLLOWS: Code(Words("ต่อเนื่องจาก", "Follows")),
+    },
+    "duplicate_reasons": {
+        DuplicateReason.SAME_NATIONAL_ID: Code(Words("เลขประจำตัวประชาชนเดียวกัน", "The same national id")),
+        DuplicateReason.SAME_PHONE: Code(Words("หมายเลขโทรศัพท์เดียวกัน", "The same telephone number")),
+        DuplicateReason.SAME_EMAIL: Code(Words("อีเมลเดียวกัน", "The same e-mail address")),
+        DuplicateReason.SAME_COMMUNITY: Code(Words("ชุมชนเดียวกัน", "The same community")),
+        DuplicateReason.SAME_DISTRICT: Code(Words("อำเภอเดียวกัน", "The same district")),
+        DuplicateReason.SIMILAR_TEXT: Code(Words("ข้อความคล้ายกัน", "Similar text")),
+    },
+    "clock_stop_reasons": {
+        StopReason.AWAITING_COMPLAINANT: Code(Words("รอข้อมูลจากผู้ร้อง", "Awaiting the complainant")),
+        StopReason.AWAITING_ANOTHER_BODY: Code(
+            Words("รอผลจากหน่วยงานอื่นตามกฎหมาย", "Awaiting what another body decides by law")
+        ),
+        StopReason.FORCE_MAJEURE: Code(Words("เหตุสุดวิสัย", "Force majeure")),
+        StopReason.OTHER: Code(Words("อื่น ๆ (ระบุ)", "Other (say what)")),
+    },
+    "deadline_steps": {
+        Step.VERIFY: Code(Words("ตรวจสอบเรื่อง", "Verify")),
+        Step.ANSWER: Code(Words("ตอบผู้ร้องหรือรายงานความคืบหน้า", "Answer, or report progress")),
+        Step.REFERRAL_ANSWER: Code(Words("หน่วยงานตอบเรื่องที่ส่งต่อ", "The agency answers a referral")),
+        Step.TELL: Code(Words("แจ้งคำตอบแก่ผู้ร้อง", "Tell the complainant the answer")),
+    },
+    "deadline_standings": {
+        Standing.IN_TIME: Code(Words("อยู่ในกำหนด", "In time")),
+        Standing.NEAR_DUE: Code(Words("ใกล้ครบกำหนด", "Near due")),
+        Standing.OVERDUE: Code(Words("เกินกำหนด", "Overdue")),
     },
     "answer_origins": {
         AnswerOrigin.CENTRE: Code(Words("ศูนย์ตอบทันที", "Answered at once by the Centre")),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from center1111.codes import AnswerOrigin, RefusalGround
 from center1111.journey import ReferralState, State
-from center1111.records import Answer, AnswerArticle, Complainant, Complaint, Referral
+from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, Referral
 from center1111.steps import ComplaintNotFound
 from schemas import Channel, Kind
 from servicekit.database import Query
@@ -57,6 +57,7 @@ class UsedArticle(View):
 
     id: UUID
     number: int
+    corrected_since: bool = Field(description="A later version of the article has come into force.")
 
 
 class AnswerView(View):
@@ -95,7 +96,12 @@ class ComplaintView(Versioned):
     received_at: datetime
     recorded_at: datetime
     recorded_by: str
-    due_at: datetime
+    due_at: datetime = Field(description="By when it is to be answered, or progress reported.")
+    verify_due_at: datetime
+    tell_due_at: datetime | None = Field(description="By when the complainant is to be told the answer.")
+    told_at: datetime | None
+    clock_stopped_at: datetime | None = Field(description="Since when no deadline of it runs; null: they run.")
+    repeat_writer: bool = Field(description="The complainant had written often before.")
     changed_at: datetime
     confidential: bool
     complainant: ComplainantView | None
@@ -121,10 +127,17 @@ def _columns(record: type[Any], *names: str) -> dict[str, Any]:
 _articles = (
     sa.select(
         sa.func.coalesce(
-            sa.func.jsonb_agg(_object(id=AnswerArticle.article_id, number=AnswerArticle.number)),
+            sa.func.jsonb_agg(
+                _object(
+                    id=AnswerArticle.article_id,
+                    number=AnswerArticle.number,
+                    corrected_since=Article.published_number > AnswerArticle.number,
+                )
+            ),
             sa.literal_column("'[]'::jsonb"),
         )
     )
+    .join(Article, Article.id == AnswerArticle.article_id)
     .where(AnswerArticle.answer_id == Answer.id)
     .correlate(Answer)
     .scalar_subquery()
@@ -200,6 +213,11 @@ _SELECT = sa.select(
         "recorded_at",
         "recorded_by",
         "due_at",
+        "verify_due_at",
+        "tell_due_at",
+        "told_at",
+        "clock_stopped_at",
+        "repeat_writer",
         "changed_at",
         "confidential",
         "evidence",

@@ -1,12 +1,15 @@
 """What the messages of agencies do here: message type -> action, and no rule of its own."""
 
+import functools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
+from center1111.deadlines import Deadlines
 from center1111.problems import PROBLEMS
+from center1111.recalling import RECALLED
 from center1111.referrals import actions
 from exchange import Effects, Handler
 from schemas import (
@@ -52,7 +55,9 @@ def _asked(session: Session, message: Message, body: ReferralQuestion, now: date
     actions.record_question(session, message.subject, agency=message.source, question=body.question, now=now)
 
 
-def _answered(session: Session, message: Message, body: ReferralAnswered, now: datetime) -> None:
+def _answered(
+    session: Session, message: Message, body: ReferralAnswered, now: datetime, *, deadlines: Deadlines
+) -> None:
     actions.record_answer(
         session,
         message.subject,
@@ -62,16 +67,20 @@ def _answered(session: Session, message: Message, body: ReferralAnswered, now: d
         text=body.text,
         work_group=body.work_group,
         answered_at=body.answered_at,
+        deadlines=deadlines,
         now=now,
     )
 
 
-HANDLERS: Final[Mapping[str, Handler]] = {
+_HANDLERS: Final[Mapping[str, Handler]] = {
     "referral.accepted.v1": _accepted,
     "referral.returned.v1": _returned,
     "referral.progressed.v1": _progressed,
     "referral.question.v1": _asked,
-    "referral.answered.v1": _answered,
 }
 
-EFFECTS: Final = Effects(handlers=HANDLERS, problems=PROBLEMS)
+
+def effects(deadlines: Deadlines) -> Effects:
+    """What messages do here, with the limits by which complainants are to be told of answers."""
+    answered = functools.partial(_answered, deadlines=deadlines)
+    return Effects(handlers={**_HANDLERS, "referral.answered.v1": answered}, problems=PROBLEMS, recalled=RECALLED)

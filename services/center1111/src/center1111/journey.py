@@ -18,7 +18,7 @@ class State(StrEnum):
 
 
 class Move(StrEnum):
-    """What is done to a complaint; `register` begins it, `correct` and `note` leave it where it stands."""
+    """What is done to a complaint; `register` begins it; what leaves it where it stands is written down, too."""
 
     REGISTER = "register"
     CORRECT = "correct"
@@ -32,7 +32,15 @@ class Move(StrEnum):
     CLOSE = "close"
     REOPEN = "reopen"
     WITHDRAW = "withdraw"
+    CHECK = "check"
+    LINK = "link"
+    UNLINK = "unlink"
+    STOP_CLOCK = "stop_clock"
+    RESTART_CLOCK = "restart_clock"
 
+
+UNANSWERED: Final = (State.RECEIVED, State.VERIFIED, State.REFERRED)
+"""The states in which the clock of a complaint runs: an answer is owed."""
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.RECEIVED, Move.ACCEPT): State.VERIFIED,
@@ -51,7 +59,9 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.ANSWERED, Move.WITHDRAW): State.WITHDRAWN,
     # What was refused, closed or withdrawn stays as it was decided upon.
     **{(s, Move.CORRECT): s for s in (State.RECEIVED, State.VERIFIED, State.REFERRED, State.ANSWERED)},
-    **{(s, Move.NOTE): s for s in State},
+    **{(s, move): s for s in State for move in (Move.NOTE, Move.LINK, Move.UNLINK)},
+    (State.RECEIVED, Move.CHECK): State.RECEIVED,
+    **{(s, move): s for s in UNANSWERED for move in (Move.STOP_CLOCK, Move.RESTART_CLOCK)},
 }
 
 
@@ -107,12 +117,57 @@ REFERRAL_MOVES: Final[Mapping[tuple[ReferralState, ReferralMove], ReferralState]
 }
 
 
+REFERRAL_UNDER_WAY: Final = _OPEN
+"""The states in which an agency owes an answer."""
+
+
 class ArticleState(StrEnum):
     """Where an article of the knowledge base stands."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
     RETIRED = "retired"
+
+
+class ImportState(StrEnum):
+    """Where an import stands. Whatever happens, all of its rows are recorded, or none is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    REFUSED = "refused"
+    CHECKED = "checked"
+    DONE = "done"
+
+
+class AttachmentState(StrEnum):
+    """Where an attached file stands: only an available one is handed out."""
+
+    ANNOUNCED = "announced"
+    UNSCANNED = "unscanned"
+    AVAILABLE = "available"
+    QUARANTINED = "quarantined"
+
+
+class AttachmentMove(StrEnum):
+    """What is done to an attachment; `announce` begins it."""
+
+    PUT_ASIDE = "put_aside"
+    RELEASE = "release"
+    QUARANTINE = "quarantine"
+
+
+ATTACHMENT_MOVES: Final[Mapping[tuple[AttachmentState, AttachmentMove], AttachmentState]] = {
+    # The file has come, and the scanner does not answer.
+    (AttachmentState.ANNOUNCED, AttachmentMove.PUT_ASIDE): AttachmentState.UNSCANNED,
+    **{
+        (state, move): after
+        for state in (AttachmentState.ANNOUNCED, AttachmentState.UNSCANNED)
+        for move, after in (
+            (AttachmentMove.RELEASE, AttachmentState.AVAILABLE),
+            (AttachmentMove.QUARANTINE, AttachmentState.QUARANTINED),
+        )
+    },
+}
 
 
 def possible_moves(state: State) -> list[Move]:

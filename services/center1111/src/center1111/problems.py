@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
+from center1111.clock.actions import ClockRuns, ClockStandsStill
 from center1111.code_lists import CodeListNotFound
+from center1111.intake.imports.actions import ImportNotFound
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
 from center1111.tracking.routes import NotYours
+from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -30,6 +34,33 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบบทความ", "No such article"),
         Words("โปรดตรวจสอบรหัสบทความ", "Check the article's id."),
+    ),
+    AttachmentNotFound: Problem(
+        "attachment-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบแฟ้มแนบ", "No such attachment"),
+        Words("โปรดตรวจสอบรหัสแฟ้มแนบของเรื่องนี้", "Check the attachment's id, and the complaint's."),
+    ),
+    AttachmentMoveNotAllowed: Problem(
+        "attachment-move-not-allowed",
+        HTTPStatus.CONFLICT,
+        Words("สถานะของแฟ้มแนบไม่อนุญาต", "Not possible in the attachment's present state"),
+        Words(
+            "แฟ้มแนบเป็น {state}: ส่งแฟ้มได้เมื่อ announced ตรวจไวรัสได้เมื่อ unscanned และเปิดได้เมื่อ available",
+            "It is {state}: a file is sent while it is announced, scanned while unscanned, and read when available.",
+        ),
+    ),
+    TooManyAttachments: Problem(
+        "too-many-attachments",
+        HTTPStatus.CONFLICT,
+        Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
+        Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
+    ),
+    ImportNotFound: Problem(
+        "import-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการนำเข้า", "No such import"),
+        Words("โปรดตรวจสอบรหัสการนำเข้า", "Check the import's id."),
     ),
     CodeListNotFound: Problem(
         "code-list-not-found",
@@ -55,13 +86,48 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
             "It is {state}, so {move} is not possible. Possible are: {possible}",
         ),
     ),
+    ChecksMissing: Problem(
+        "checks-missing",
+        HTTPStatus.CONFLICT,
+        Words("รายการตรวจสอบยังไม่ครบ", "The checklist is not complete"),
+        Words(
+            "ก่อนรับเรื่องต้องตรวจและผ่านรายการ: {missing}",
+            "Before a complaint is accepted these must be ticked as fulfilled: {missing}",
+        ),
+    ),
+    LinkedAlready: Problem(
+        "linked-already",
+        HTTPStatus.CONFLICT,
+        Words("สองเรื่องนี้เชื่อมโยงกันแล้ว", "The two complaints are linked already"),
+        Words("หากประเภทไม่ถูก ให้ยกเลิกการเชื่อมโยงเดิมก่อน", "If the kind is wrong, take that link back first."),
+    ),
+    LinkNotFound: Problem(
+        "link-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการเชื่อมโยง", "No such link"),
+        Words("ดูการเชื่อมโยงของเรื่องได้ที่ …/links", "The links of a complaint are listed at …/links."),
+    ),
+    ClockStandsStill: Problem(
+        "clock-stands-still",
+        HTTPStatus.CONFLICT,
+        Words("หยุดนับเวลาอยู่แล้ว", "The clock is stopped already"),
+        Words(
+            "หากเหตุผลเปลี่ยน ให้เริ่มนับเวลาต่อก่อนแล้วจึงหยุดใหม่", "If the reason has changed, restart it first, then stop it."
+        ),
+    ),
+    ClockRuns: Problem(
+        "clock-runs",
+        HTTPStatus.CONFLICT,
+        Words("ไม่ได้หยุดนับเวลาไว้", "The clock is not stopped"),
+        Words("เรื่องนี้นับเวลาอยู่ตามปกติ", "The deadlines of this complaint run as they should."),
+    ),
     ReturnedBefore: Problem(
         "returned-before",
         HTTPStatus.CONFLICT,
         Words("หน่วยงานนี้เคยส่งเรื่องคืนแล้ว", "This agency returned the complaint before"),
         Words(
-            "{agency} เคยส่งเรื่องนี้คืน หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
-            "{agency} returned it. To send it there all the same, set insist to true.",
+            "{agency} ส่งเรื่องนี้คืนแล้วหลายครั้ง หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
+            "{agency} has returned it more than once. To send it there all the same, set insist to true.",
         ),
     ),
     AnswerSuperseded: Problem(
@@ -78,8 +144,9 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("สถานะของบทความไม่อนุญาต", "Not possible in the article's present state"),
         Words(
-            "บทความเป็น {state} และไม่มีรุ่นใหม่ที่รอเผยแพร่ หรือเลิกใช้แล้ว",
-            "The article is {state}: it is retired, or its newest version is in force already.",
+            "บทความเป็น {state}: ฉบับร่างต้องเผยแพร่ก่อนทบทวน รุ่นที่ใช้อยู่แล้วเผยแพร่ซ้ำไม่ได้ และที่เลิกใช้แล้วแก้ไขไม่ได้",
+            "The article is {state}: a draft is published before it is reviewed, the version in force is not published"
+            " again, and a retired article stays as it is.",
         ),
     ),
     AuthorCannotPublish: Problem(

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from center1111.codes import AnswerOrigin, RefusalGround
-from center1111.journey import ArticleState, Move, ReferralMove, ReferralState, State
+from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, RefusalGround, Step, StopReason, Topic
+from center1111.journey import ArticleState, AttachmentState, ImportState, Move, ReferralMove, ReferralState, State
 from schemas import Channel, Kind, ReturnReason
+from servicekit.files.kinds import MediaType
 from thaikit.search import search_index
 
 
@@ -39,14 +40,25 @@ class Record(DeclarativeBase):
         UUID: sa.Uuid,
         datetime: sa.DateTime(timezone=True),
         dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(sa.Text),
+        list[int]: ARRAY(sa.Integer),
         State: _Code(State),
         Move: _Code(Move),
         ReferralState: _Code(ReferralState),
         ReferralMove: _Code(ReferralMove),
         ArticleState: _Code(ArticleState),
+        AttachmentState: _Code(AttachmentState),
+        MediaType: _Code(MediaType),
+        ImportState: _Code(ImportState),
         AnswerOrigin: _Code(AnswerOrigin),
         RefusalGround: _Code(RefusalGround),
+        Topic: _Code(Topic),
+        Check: _Code(Check),
+        LinkKind: _Code(LinkKind),
+        MarkKind: _Code(MarkKind),
+        StopReason: _Code(StopReason),
+        Step: _Code(Step),
         Channel: _Code(Channel),
         Kind: _Code(Kind),
         ReturnReason: _Code(ReturnReason),
@@ -88,6 +100,12 @@ class Complaint(Record):
     answer_origin: Mapped[AnswerOrigin | None]
     work_group: Mapped[str | None]
     closed_at: Mapped[datetime | None]
+    text_sketch: Mapped[list[int]] = mapped_column(deferred=True)
+    repeat_writer: Mapped[bool]
+    verify_due_at: Mapped[datetime]
+    tell_due_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    clock_stopped_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
 
@@ -199,7 +217,7 @@ class Article(Record):
     state: Mapped[ArticleState]
     question: Mapped[str]
     answer: Mapped[str]
-    topic: Mapped[str | None]
+    topic: Mapped[Topic | None]
     keywords: Mapped[list[str]]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
@@ -222,7 +240,7 @@ class ArticleVersion(Record):
     number: Mapped[int] = mapped_column(primary_key=True)
     question: Mapped[str]
     answer: Mapped[str]
-    topic: Mapped[str | None]
+    topic: Mapped[Topic | None]
     keywords: Mapped[list[str]]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
@@ -231,6 +249,152 @@ class ArticleVersion(Record):
     written_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
+
+
+class Attachment(Record):
+    """A file that belongs to a complaint: announced first, then sent; the file itself is in the file store."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    filename: Mapped[str]
+    media_type: Mapped[MediaType]
+    announced_bytes: Mapped[int]
+    announced_sha256: Mapped[str | None]
+    announced_at: Mapped[datetime]
+    announced_by: Mapped[str]
+    state: Mapped[AttachmentState]
+    received_at: Mapped[datetime | None]
+    received_sha256: Mapped[str | None]
+    store_key: Mapped[str | None]
+    bytes: Mapped[int | None]
+    sha256: Mapped[str | None]
+    threat: Mapped[str | None]
+
+
+class ComplaintImport(Record):
+    """A table of complaints that is to be recorded as a whole; its content is kept until that is decided."""
+
+    __tablename__ = "complaint_imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[ImportState]
+    dry_run: Mapped[bool]
+    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    attempt: Mapped[int]
+    leased_until: Mapped[datetime | None]
+    rows_total: Mapped[int | None]
+    rows_done: Mapped[int]
+    errors: Mapped[list[dict[str, Any]]]
+    errors_total: Mapped[int]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportedRow(Record):
+    """Which complaint a row of an import became."""
+
+    __tablename__ = "imported_rows"
+
+    import_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaint_imports.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), unique=True)
+
+
+class ComplainantMark(Record):
+    """By what a complainant is known again: a keyed hash of one thing that tells who they are."""
+
+    __tablename__ = "complainant_marks"
+
+    mark: Mapped[bytes] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), primary_key=True)
+    kind: Mapped[MarkKind]
+
+
+class ChecklistTick(Record):
+    """What a verifier found when looking at one thing of the checklist."""
+
+    __tablename__ = "checklist_ticks"
+
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), primary_key=True)
+    check: Mapped[Check] = mapped_column(primary_key=True)
+    fulfilled: Mapped[bool]
+    note: Mapped[str | None]
+    ticked_at: Mapped[datetime]
+    ticked_by: Mapped[str]
+
+
+class ComplaintLink(Record):
+    """That a complaint is a duplicate of another, related to it, or follows it. Both stay what they are."""
+
+    __tablename__ = "complaint_links"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    other_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    kind: Mapped[LinkKind]
+    note: Mapped[str | None]
+    linked_at: Mapped[datetime]
+    linked_by: Mapped[str]
+    removed_at: Mapped[datetime | None]
+    removed_by: Mapped[str | None]
+    removal_reason: Mapped[str | None]
+
+
+class ClockStop(Record):
+    """A time in which a complaint's deadlines did not run, and why."""
+
+    __tablename__ = "clock_stops"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    reason: Mapped[StopReason]
+    note: Mapped[str | None]
+    stopped_at: Mapped[datetime]
+    stopped_by: Mapped[str]
+    restarted_at: Mapped[datetime | None]
+    restarted_by: Mapped[str | None]
+    working_days: Mapped[int | None]
+
+
+class Reminder(Record):
+    """One rung of the ladder that a deadline has reached: made once, sent once."""
+
+    __tablename__ = "reminders"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[Step]
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    referral_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
+    due_at: Mapped[datetime]
+    rung: Mapped[str]
+    to: Mapped[str]
+    made_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    failure: Mapped[str | None]
+
+
+class ArticleReview(Record):
+    """Somebody has looked whether an article still holds, and it does."""
+
+    __tablename__ = "article_reviews"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    article_id: Mapped[UUID]
+    number: Mapped[int]
+    reviewed_at: Mapped[datetime]
+    reviewed_by: Mapped[str]
+    note: Mapped[str | None]
+    next_review_on: Mapped[date | None]
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["article_id", "number"], ["article_versions.article_id", "article_versions.number"]),
+    )
 
 
 ARTICLES_SEARCH = search_index(Record.metadata, "articles")

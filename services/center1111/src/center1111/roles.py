@@ -14,11 +14,17 @@ Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
 
 Recorder = Annotated[Actor, Depends(require("intake", AGENCY_CLIENT))]
 Corrector = Annotated[Actor, Depends(require("intake", "verifier", "officer", "supervisor"))]
+Importer = Annotated[Actor, Depends(require("intake", "supervisor"))]
+Attacher = Annotated[Actor, Depends(require("intake", "verifier", "officer", "supervisor", AGENCY_CLIENT))]
 Verifier = Annotated[Actor, Depends(require("verifier", "supervisor"))]
 CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]
 """Answers, refers, closes and reopens."""
+
+Caseworker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor"))]
+"""Verifies or answers: says which complaints belong together, stops and restarts their clocks."""
 
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
 Editor = Annotated[Actor, Depends(require("km_editor"))]
+Publisher = Annotated[Actor, Depends(require("km_editor", "supervisor"))]

@@ -13,6 +13,7 @@ from center1111.knowledge.actions import publish_article, write_article
 from center1111.knowledge.bodies import ArticleContent
 from center1111.records import Complaint
 from center1111.verification.actions import verify
+from center1111.writers import Writers
 from servicekit.clock import utc_now
 
 _AUTHOR: Final = "sample-author"
@@ -82,7 +83,7 @@ _COMPLAINTS: Final[list[dict[str, Any]]] = [
 ]
 
 
-def load_sample(session: Session, deadlines: Deadlines) -> int:
+def load_sample(session: Session, deadlines: Deadlines, writers: Writers) -> int:
     """Load the sample into an empty database; how many complaints were loaded: none, where there are some."""
     if session.scalar(sa.select(Complaint.id).limit(1)) is not None:
         return 0
@@ -97,9 +98,9 @@ def load_sample(session: Session, deadlines: Deadlines) -> int:
             for name, value in content["evidence"].items()
         }
         new = NewComplaint.model_validate({**content, "evidence": evidence, "received_at": received_at})
-        made = register_complaint(session, new, by=_AUTHOR, deadlines=deadlines, now=now)
+        made = register_complaint(session, new, by=_AUTHOR, deadlines=deadlines, writers=writers, now=now)
         if new.channel != "website":
-            verify(session, made.id, ground=None, note=None, wanted=None, by=_EDITOR, now=now)
+            verify(session, made.id, ground=None, note=None, required=(), wanted=None, by=_EDITOR, now=now)
     return len(_COMPLAINTS)
 
 

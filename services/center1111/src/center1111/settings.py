@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from center1111.deadlines import Deadlines
-from exchange import Peer
+from center1111.codes import Check
+from center1111.deadlines import Deadlines, Rung
+from center1111.watching import Limits
+from center1111.writers import Writers
+from exchange import AlarmSettings, Peer
 from servicekit.settings import ServiceSettings
 from thaikit.calendar import holidays_with
 
 PREFIX: Final = "CENTER1111_"
+DEVELOPMENT_WRITERS_KEY: Final = "not a secret: for development alone"
+_LADDER: Final = (
+    Rung(name="near_due", working_days=-3, to="officer"),
+    Rung(name="overdue", working_days=0, to="officer"),
+    Rung(name="escalation", working_days=3, to="supervisor"),
+)
 
 
 class PeerSettings(BaseModel):
@@ -46,8 +55,47 @@ class Settings(ServiceSettings):
     referral_within_days: int = Field(
         15, ge=1, description="Working days until an agency is to answer a referral. (the same source)."
     )
+    attachments_url: str = Field(
+        "file:///var/lib/center1111/attachments",
+        pattern=r"^(file:///|s3://|gs://|az://).+",
+        description="Where attached files are kept: a folder, or s3://bucket/prefix with AWS_ENDPOINT,"
+        " AWS_ACCESS_KEY_ID and so on.",
+    )
+    clamav_url: str | None = Field(
+        None,
+        pattern=r"^(tcp://[^/]+:[0-9]+|unix:/.+)$",
+        description="The clamd that scans attached files, tcp://host:3310 or unix:/path; without it none is scanned.",
+    )
+    verify_within_days: int = Field(3, ge=1, description="Working days until a complaint is accepted or refused.")
+    tell_within_days: int = Field(3, ge=1, description="Working days until the complainant is told the answer.")
+    near_due_days: int = Field(3, ge=1, description="A deadline is near due when no more working days are left.")
+    reminder_ladder: tuple[Rung, ...] = Field(
+        _LADDER,
+        description="Reminders and escalation as JSON, the working days counted from the due day:"
+        ' [{"name": "overdue", "working_days": 0, "to": "officer"}]',
+    )
+    remind_in_service: bool = Field(default=True, description="Remind of deadlines inside the service.")
+    remind_every_seconds: int = Field(60, ge=1, description="How often the remind worker looks.")
+    required_checks: tuple[Check, ...] = Field(
+        (), description="What must be ticked in the checklist before a complaint is accepted, as JSON."
+    )
+    writers_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_WRITERS_KEY),
+        description="The key of the hashes by which complainants are known again; 32 random bytes or more."
+        " A new key knows nobody of before.",
+    )
+    repeat_writer_from: int = Field(5, ge=2, description="From which complaint on somebody is a repeat writer.")
+    repeat_writer_within_days: int = Field(365, ge=1, description="Within how many days those complaints count.")
     special_days_file: Path | None = Field(
         None, description="Days that the cabinet made holidays or working days: `+ 2026-01-02 name` or `- 2026-05-13`."
+    )
+
+    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
+    acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
+    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    telling_within_days: int = Field(5, ge=1, description="Working days until an answer not passed on is an alarm.")
+    alarms: AlarmSettings = Field(
+        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
 
     @property
@@ -58,4 +106,32 @@ class Settings(ServiceSettings):
     def deadlines(self) -> Deadlines:
         """The limits, with the holidays of government offices and the operator's special days."""
         lines = self.special_days_file.read_text("utf-8").splitlines() if self.special_days_file else ()
-        return Deadlines(self.answer_within_days, self.referral_within_days, holidays_with(lines))
+        return Deadlines(
+            self.answer_within_days,
+            self.referral_within_days,
+            holidays_with(lines),
+            verify_within_days=self.verify_within_days,
+            tell_within_days=self.tell_within_days,
+            near_due_days=self.near_due_days,
+            ladder=self.reminder_ladder,
+        )
+
+    def writers(self) -> Writers:
+        """How complainants are known again."""
+        key = self.writers_key.get_secret_value().encode()
+        return Writers(key, self.repeat_writer_from, self.repeat_writer_within_days)
+
+    @model_validator(mode="after")
+    def _no_development_key_in_production(self) -> Self:
+        if self.environment == "production" and self.writers_key.get_secret_value() == DEVELOPMENT_WRITERS_KEY:
+            raise ValueError("WRITERS_KEY is needed in production: 32 random bytes or more, kept for ever")
+        return self
+
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.telling_within_days,
+        )

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from center1111.journey import (
     MOVES,
     REFERRAL_MOVES,
+    UNANSWERED,
     Move,
     ReferralMove,
     possible_moves,
     possible_referral_moves,
 )
-from center1111.records import Answer, Complaint, HistoryEntry, Referral
+from center1111.records import Answer, ClockStop, Complaint, HistoryEntry, Referral
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError
 from servicekit.versions import Versions, check_version
@@ -83,6 +84,8 @@ def advance(
         raise MoveNotAllowed(state=before, move=move, possible=", ".join(possible_moves(before)) or "-")
     complaint.state = after
     complaint.changed_at = now
+    if complaint.clock_stopped_at is not None and after not in UNANSWERED:
+        end_clock_stop(session, complaint, by=by, now=now)
     session.add(
         HistoryEntry(
             id=uuid7(),
@@ -95,6 +98,25 @@ def advance(
             note=note,
         )
     )
+
+
+def end_clock_stop(
+    session: Session, complaint: Complaint, *, by: str, now: datetime, working_days: int | None = None
+) -> None:
+    """End the stop of the complaint's clock; `working_days` is by how many its deadlines were moved, if any is open."""
+    complaint.clock_stopped_at = None
+    ending = (
+        sa.update(ClockStop)
+        .where(ClockStop.complaint_id == complaint.id, ClockStop.restarted_at.is_(None))
+        .values(restarted_at=now, restarted_by=by, working_days=working_days)
+    )
+    with session.no_autoflush:  # a complaint in the middle of a move would not pass the table's checks
+        session.execute(ending)
+
+
+def complainant_told(complaint: Complaint, *, now: datetime) -> None:
+    """The complainant has been told the answer: what was due by `tell_due_at` is done."""
+    complaint.told_at = now
 
 
 def advance_referral(

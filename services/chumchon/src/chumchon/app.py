@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,16 +13,20 @@ from chumchon.answering import routes as answering
 from chumchon.answering.letters import Letterhead
 from chumchon.channels.working import workers, working
 from chumchon.code_lists import routes as code_lists
-from chumchon.exchange import handlers
+from chumchon.exchange import handlers, recalled
 from chumchon.intake import files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
 from chumchon.questions import routes as questions
+from chumchon.reports import misroutes
 from chumchon.reports import routes as reports
+from chumchon.routing import model_routes
 from chumchon.routing import routes as routing
+from chumchon.routing.schedule import training
 from chumchon.settings import PARTY, Settings
-from chumchon.steps import OPERATOR
+from chumchon.steps import AUDITOR, OFFICERS, OPERATOR
+from chumchon.watching import watches
 from exchange import (
     Effects,
     Exchange,
@@ -30,10 +35,13 @@ from exchange import (
     Peer,
     Relay,
     StatusCollector,
+    Upkeep,
+    alarms_router,
     announcing,
     exchange_router,
     keys_router,
     listening,
+    upkeep,
 )
 from servicekit.blobs import Blobs
 from servicekit.database import make_engine
@@ -61,6 +69,7 @@ TAGS = [
     {"name": "reports", "description": "รายงาน · Summaries."},
     {"name": "code lists", "description": "รายการรหัส · Codes with their labels."},
     {"name": "exchange", "description": "การแลกเปลี่ยนกับศูนย์ 1111 · Messages between the two services."},
+    {"name": "alarms", "description": "การแจ้งเตือนเรื่องที่ค้างเกินกำหนด · What has waited beyond its limit."},
     {"name": "health", "description": "สถานะระบบ · Whether the service works."},
 ]
 
@@ -69,6 +78,11 @@ def make_exchange(settings: Settings) -> Exchange:
     """The Office in the exchange, as its settings say."""
     peers = [Peer(code, peer.url, peer.jwks, peer.types) for code, peer in settings.peers.items()]
     return Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), peers)
+
+
+def make_effects(settings: Settings) -> Effects:
+    """What the messages of peers do here, as the settings say."""
+    return Effects(handlers(settings.deadlines()), PROBLEMS, recalled=recalled())
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -86,10 +100,12 @@ def create_app(settings: Settings) -> FastAPI:
             public.router,
             files.router,
             routing.router,
+            model_routes.router,
             answering.router,
             answering.public_router,
             questions.router,
             reports.router,
+            misroutes.router,
             code_lists.router,
         ],
         problems=PROBLEMS,
@@ -109,12 +125,22 @@ def create_app(settings: Settings) -> FastAPI:
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
-    effects = Effects(handlers(deadlines), PROBLEMS)
+    effects = make_effects(settings)
+    readers, operators = Depends(require(OPERATOR, AUDITOR)), Depends(require(OPERATOR))
     app.include_router(
-        exchange_router(exchange, effects, operators=Depends(require(OPERATOR)), metrics=metrics), prefix="/v1"
+        exchange_router(exchange, effects, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
     )
+    watched = watches(settings.limits())
+    app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS, OPERATOR))), prefix="/v1")
+    plan = Upkeep(watched, deadlines.holidays, settings.alarms.ways())
     app.include_router(keys_router(exchange))
-    app.state.alongside += [_warmed_up(), _indexing(app), _exchanging(settings, exchange, app, metrics)]
+    app.state.alongside += [
+        _warmed_up(),
+        _indexing(app),
+        _training(settings, app),
+        _exchanging(settings, exchange, app, metrics),
+    ]
+    app.state.alongside.append(_looking_after(exchange, effects, app, plan))
     if settings.channels_in_service:
         app.state.alongside.append(_working(settings, app))
     return app
@@ -135,10 +161,27 @@ async def _indexing(app: FastAPI) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _looking_after(exchange: Exchange, effects: Effects, app: FastAPI, plan: Upkeep) -> AsyncIterator[None]:
+    """Watch what waits, tell of it, and compare ledgers."""
+    with upkeep(exchange, app.state.sessions, effects, plan):
+        yield
+
+
+@asynccontextmanager
 async def _working(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     """Read the mailbox and the watched folders, and send mails."""
     with working(workers(settings, app.state.sessions)) as check:
         app.state.checks["channels"] = check
+        yield
+
+
+@asynccontextmanager
+async def _training(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Let the routing model learn now and then, unless it is done by hand."""
+    if settings.train_every_hours == 0:
+        yield
+        return
+    with training(app.state.sessions, every=timedelta(hours=settings.train_every_hours)):
         yield
 
 

@@ -68,6 +68,7 @@ class RoutingView(View):
     decided_by: str | None
     decided_at: datetime
     rules_version: int | None
+    model_version: int | None = Field(description="The model that was asked; null where the rules decided alone.")
 
 
 class ReferralView(View):
@@ -147,7 +148,7 @@ _PLACE = ("province", "district", "subdistrict", "community")
 _COMPLAINANT = ("title", "first_name", "last_name", "national_id", "phone", "email", "address")
 _ROUTING = (
     "topic", "work_group", "method", "confidence", "abstained", "terms", "proposals", "reason", "decided_by",
-    "decided_at", "rules_version",
+    "decided_at", "rules_version", "model_version",
 )  # fmt: skip
 _REFERRAL = ("id", "number", "party", "complaint_number", "channel", "question")
 _REFERRAL_DETAILS = (*_REFERRAL, "attachments", "path")

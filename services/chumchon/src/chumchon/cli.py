@@ -1,4 +1,4 @@
-"""The Office's commands: `chumchon serve | relay | mail | migrate | sample | openapi`."""
+"""The Office's commands: serve, relay, mail, migrate, sample, train, models, activate, rollback, openapi, exchange."""
 
 import json
 import sys
@@ -7,18 +7,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, Final
 
 import sqlalchemy.exc
 import typer
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from chumchon.app import MIGRATIONS, create_app, make_exchange
+from chumchon.app import MIGRATIONS, create_app, make_effects, make_exchange
 from chumchon.channels.working import workers, working
+from chumchon.routing import registry
 from chumchon.sample import load_sample
 from chumchon.settings import PARTY, PREFIX, Settings
 from exchange import ExchangeMetrics, Relay, generate_keys, listening, write_keys
-from servicekit.database import make_engine, make_sessions
+from exchange.cli import Desk, exchange_commands
+from servicekit.clock import utc_now
+from servicekit.database import Sessions, make_engine, make_sessions
 from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
 from servicekit.serving import run_until_told_to_stop
@@ -27,6 +31,10 @@ from servicekit.serving import serve as serve_app
 cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The Office's service."
 )
+
+
+COMMAND_LINE: Final = "command line"
+"""Who it was, in what is kept of changes made by a command."""
 
 
 def main() -> None:
@@ -54,6 +62,24 @@ def _explained() -> Iterator[None]:
 
 def _settings() -> Settings:
     return Settings()
+
+
+@contextmanager
+def _desk() -> Iterator[Desk]:
+    with _explained():
+        settings = _settings()
+        exchange = make_exchange(settings)
+        engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} commands")
+        sessions = make_sessions(engine)
+        exchange.enrol(sessions)
+        try:
+            yield Desk(exchange, sessions, make_effects(settings), settings.exchange_keys_file)
+        finally:
+            exchange.close()
+            engine.dispose()
+
+
+cli.add_typer(exchange_commands(_desk), name="exchange")
 
 
 @cli.command()
@@ -113,6 +139,79 @@ def sample() -> None:
             count = load_sample(session, settings.deadlines())
         engine.dispose()
         print(f"{count} cases loaded" if count else "there are cases already; nothing loaded")
+
+
+@cli.command()
+def train() -> None:
+    """Train the routing model on what people confirmed, and put it in force if it is better."""
+    # Here alone, because it loads scikit-learn: no other command needs it.
+    from chumchon.routing.learning import NothingToLearn, learn  # noqa: PLC0415
+
+    with _explained(), _database("training") as sessions:
+        try:
+            trained = learn(sessions, by=COMMAND_LINE, now=utc_now())
+        except NothingToLearn as error:
+            print(f"nothing was trained: {error}")
+            return
+        rows = {f"version {trained.version}": trained.figures, _basis(trained.compared_with): trained.compared_figures}
+        print(f"learned from {trained.learned_from:,} confirmed cases, judged on {trained.figures.examples:,} others")
+        for name, figures in rows.items():
+            print(
+                f"{name:<16} accuracy {figures.accuracy:.3f}  macro-F1 {figures.macro_f1:.3f}"
+                f"  ECE {figures.calibration_error:.3f}  coverage {figures.coverage:.3f}"
+            )
+        print(f"version {trained.version} is {'in force' if trained.in_force else 'kept, and not in force'}")
+
+
+@cli.command()
+def models() -> None:
+    """List the newest routing models with their figures; * marks the one in force."""
+    with _explained(), _database("models") as sessions, sessions() as session:
+        for row in registry.find_models(session, before=registry.NEWEST, limit=20):
+            mark, figures = "*" if row.in_force else " ", row.figures
+            print(
+                f"{mark}{row.version:>4}  {row.trained_at:%Y-%m-%d %H:%M}  {row.outcome:<10}"
+                f"  accuracy {figures['accuracy']:.3f}  macro-F1 {figures['macro_f1']:.3f}"
+                f"  ECE {figures['calibration_error']:.3f}  coverage {figures['coverage']:.3f}"
+            )
+
+
+@cli.command()
+def activate(version: int, reason: Annotated[str, typer.Option(help="Kept with the activation.")]) -> None:
+    """Put a version of the routing model in force."""
+    with _explained(), _database("models") as sessions, sessions.begin() as session:
+        try:
+            registry.activate(session, version, reason=reason, by=COMMAND_LINE, now=utc_now())
+        except registry.ModelNotFound:
+            raise ValueError(f"there is no version {version}; see `{PARTY} models`") from None
+        except registry.ModelInForce:
+            print(f"version {version} was in force already")
+            return
+    print(f"version {version} is in force")
+
+
+@cli.command()
+def rollback(reason: Annotated[str, typer.Option(help="Kept with the activation.")]) -> None:
+    """Go back to the routing model that was in force before."""
+    with _explained(), _database("models") as sessions, sessions.begin() as session:
+        try:
+            version = registry.roll_back(session, reason=reason, by=COMMAND_LINE, now=utc_now())
+        except registry.NothingToRollBack:
+            raise ValueError("no model is in force") from None
+    print(f"in force: {_basis(version)}")
+
+
+@contextmanager
+def _database(purpose: str) -> Iterator[Sessions]:
+    engine = make_engine(_settings().database_url, pool_size=1, name=f"{PARTY} {purpose}")
+    try:
+        yield make_sessions(engine)
+    finally:
+        engine.dispose()
+
+
+def _basis(version: int | None) -> str:
+    return "the rules alone" if version is None else f"version {version}"
 
 
 @cli.command()

@@ -61,6 +61,13 @@ class MailOutcome(StrEnum):
     BOUNCE = "bounce"
 
 
+class TrainingOutcome(StrEnum):
+    """Whether a newly trained routing model is better than what was in force, on confirmations held back."""
+
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+
+
 CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
     {
         "origins": {
@@ -101,6 +108,10 @@ CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
             Method.RULE: Words("กฎคำสำคัญ", "Rules"),
             Method.MODEL: Words("แบบจำลอง", "Model"),
             Method.PERSON: Words("เจ้าหน้าที่", "A person"),
+        },
+        "training_outcomes": {
+            TrainingOutcome.BETTER: Words("ดีกว่าที่ใช้อยู่", "Better than what was in force"),
+            TrainingOutcome.NOT_BETTER: Words("ไม่ดีกว่าที่ใช้อยู่", "Not better than what was in force"),
         },
         "return_reasons": {
             ReturnReason.NOT_OURS: Words("ไม่อยู่ในอำนาจหน้าที่", "Not ours to answer"),

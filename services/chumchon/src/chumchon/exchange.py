@@ -8,14 +8,31 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chumchon.answering.actions import contest, keep_information, start_the_clock
+from chumchon.answering.actions import contest, keep_information, recall_answer, recall_note, start_the_clock
+from chumchon.codes import MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.intake.actions import amend_case, open_referred_case
 from chumchon.journey import Move, State
 from chumchon.records import Case, Referral
+from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
+from chumchon.work_groups import Topic
 from exchange import Handler
-from schemas import Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
+from schemas import (
+    Message,
+    ReferralAccepted,
+    ReferralAmended,
+    ReferralAnswered,
+    ReferralContested,
+    ReferralProgressed,
+    ReferralQuestion,
+    ReferralReturned,
+    ReferralSent,
+    ReferralWithdrawn,
+)
+
+RECOVERY: Final = "recovery"
+"""Who did it, in the history of a case: the Office's own messages, learnt again after a restore."""
 
 _case_of: Final = sa.select(Referral.case_id)
 
@@ -50,6 +67,63 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
         "referral.withdrawn.v1": withdrawn,
         "referral.contested.v1": contested,
     }
+
+
+def recalled() -> Mapping[str, Handler]:
+    """What our own messages mean for our cases, when the Office was restored and learnt them again from its peer."""
+
+    def accepted(session: Session, message: Message, body: ReferralAccepted, now: datetime) -> None:
+        case = _own_case(session, message)
+        if case.topic != body.topic:
+            route_case(session, case, Topic(body.topic), reason=RECOVERY, by=RECOVERY, now=now)
+        if case.state != State.ACCEPTED:
+            advance(session, case, Move.ACCEPT, by=RECOVERY, now=now)
+        case.accepted_at, case.due_at = message.time, body.due_at
+        _take_number_back(session, case, body.case_number)
+
+    def returned(session: Session, message: Message, body: ReferralReturned, now: datetime) -> None:
+        advance(session, _own_case(session, message), Move.RETURN, by=RECOVERY, now=now, note=body.reason)
+
+    def progressed(session: Session, message: Message, body: ReferralProgressed, now: datetime) -> None:
+        case = _own_case(session, message)
+        recall_note(session, case, MessageKind.PROGRESS, body.text, by=RECOVERY, now=now)
+
+    def asked(session: Session, message: Message, body: ReferralQuestion, now: datetime) -> None:
+        case = _own_case(session, message)
+        recall_note(session, case, MessageKind.QUESTION, body.question, by=RECOVERY, now=now)
+
+    def answered(session: Session, message: Message, body: ReferralAnswered, now: datetime) -> None:
+        case = _own_case(session, message)
+        recall_answer(
+            session, case, body.text, version=body.version, answered_at=body.answered_at, by=RECOVERY, now=now
+        )
+
+    return {
+        "referral.accepted.v1": accepted,
+        "referral.returned.v1": returned,
+        "referral.progressed.v1": progressed,
+        "referral.question.v1": asked,
+        "referral.answered.v1": answered,
+    }
+
+
+def _own_case(session: Session, message: Message) -> Case:
+    """The locked case that one of our own messages is about.
+
+    Raises:
+        CaseNotFound: it is not here, or not yet.
+    """
+    case_id: UUID | None = session.scalar(_case_of.where(Referral.id == message.subject))
+    if case_id is None:
+        raise CaseNotFound
+    return case_to_change(session, case_id)
+
+
+def _take_number_back(session: Session, case: Case, number: str) -> None:
+    """The number that the Centre knows the case by, unless another case has it by now."""
+    taken = session.scalar(sa.select(Case.id).where(Case.case_number == number))
+    if taken is None:
+        case.case_number = number
 
 
 def _case(session: Session, message: Message) -> Case:

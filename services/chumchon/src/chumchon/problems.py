@@ -15,6 +15,7 @@ from chumchon.code_lists.routes import CodeListNotFound
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
 from chumchon.intake.files import FileNotFound
 from chumchon.questions.routes import QuestionNotFound
+from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
 from chumchon.steps import CaseNotFound, MoveRefused
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
@@ -107,6 +108,27 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบไฟล์", "No such file"),
         Words("โปรดดูรายการไฟล์ของเรื่องอีกครั้ง", "Look at the list of the case's files again."),
+    ),
+    ModelNotFound: Problem(
+        "model-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบแบบจำลอง", "No such model"),
+        Words("โปรดดูรุ่นทั้งหมดที่ /v1/routing/models", "All versions are at /v1/routing/models."),
+    ),
+    ModelInForce: Problem(
+        "model-in-force",
+        HTTPStatus.CONFLICT,
+        Words("แบบจำลองรุ่นนี้ใช้อยู่แล้ว", "This model is in force already"),
+        Words("ไม่มีอะไรต้องเปลี่ยน", "There is nothing to change."),
+    ),
+    NothingToRollBack: Problem(
+        "nothing-to-roll-back",
+        HTTPStatus.CONFLICT,
+        Words("ไม่มีแบบจำลองให้ย้อนกลับ", "There is no model to roll back"),
+        Words(
+            "ขณะนี้คัดแยกด้วยกฎอย่างเดียว หากต้องการใช้แบบจำลองให้เลือกรุ่นที่ /v1/routing/models",
+            "The rules decide alone now. To use a model, choose a version at /v1/routing/models.",
+        ),
     ),
     QuestionNotFound: Problem(
         "question-not-found",

@@ -62,6 +62,8 @@ class Case(Record):
     """Since when the clock stands still, because the complainant was asked."""
     answer_version: Mapped[int]
     """The version of the newest answer; 0 before the first."""
+    return_reason: Mapped[str | None]
+    """Why it was handed back to the Centre, if it was."""
     search_stale: Mapped[bool]
     """Whether the search does not yet know the present subject and details."""
     version: Mapped[int] = mapped_column()
@@ -135,6 +137,8 @@ class RoutingRecord(Record):
     proposals: Mapped[list[Any]]
     reason: Mapped[str | None]
     rules_version: Mapped[int | None]
+    model_version: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """The model that was asked; null where there was none in force."""
 
 
 class RoutingRules(Record):
@@ -148,6 +152,56 @@ class RoutingRules(Record):
     saved_at: Mapped[datetime]
     saved_by: Mapped[str]
     note: Mapped[str | None]
+
+
+class RoutingModel(Record):
+    """One version of the model that has learned from people's decisions. In force or not: see `ModelActivation`."""
+
+    __tablename__ = "routing_models"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(unique=True)
+    trained_at: Mapped[datetime]
+    trained_by: Mapped[str]
+    material: Mapped[bytes]
+    """SHA-256 of the examples and terms that it was made of: the same would give the same model again."""
+    learned_from: Mapped[int]
+    """How many examples it has seen."""
+    outcome: Mapped[str]
+    """Whether it was better than what was in force when it was trained."""
+    figures: Mapped[dict[str, Any]]
+    """How it did on the examples held back."""
+    compared_with: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """The model then in force; null: the rules alone."""
+    compared_figures: Mapped[dict[str, Any]]
+    """How that did on the same examples."""
+    model: Mapped[bytes] = mapped_column(deferred=True)
+
+
+class ModelActivation(Record):
+    """One decision on which model routing asks; the newest is in force. Append-only."""
+
+    __tablename__ = "routing_model_activations"
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    model_version: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
+    """Null: none, the rules decide alone."""
+    restores: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_model_activations.id"))
+    """A rollback names the activation that it goes back to."""
+    activated_at: Mapped[datetime]
+    activated_by: Mapped[str]
+    reason: Mapped[str]
+
+
+class TrainingSchedule(Record):
+    """When the model is to be trained next: one row, by which services agree on who does it."""
+
+    __tablename__ = "training_schedule"
+
+    single: Mapped[bool] = mapped_column(
+        sa.CheckConstraint("single", name="training_schedule_single"), primary_key=True
+    )
+    due_at: Mapped[datetime]
 
 
 class CaseMessage(Record):

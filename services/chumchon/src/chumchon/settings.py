@@ -8,6 +8,8 @@ from pydantic_settings import SettingsConfigDict
 
 from chumchon.channel_settings import ChannelSettings
 from chumchon.deadlines import Deadlines
+from chumchon.watching import Limits
+from exchange import AlarmSettings
 from servicekit.fields import View
 from servicekit.settings import SECRETS_DIR, ServiceSettings
 from thaikit.calendar import Holidays, holidays_with
@@ -62,6 +64,28 @@ class Settings(ChannelSettings, ServiceSettings):
     letter_contact: str = Field(
         "โทร. 0 2629 9226\nโทรสาร 0 2629 9227\ninfo@chumchon.go.th", description="How to reach the Office, a line each."
     )
+
+    train_every_hours: int = Field(
+        24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."
+    )
+    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
+    triage_within_days: int = Field(1, ge=1, description="Working days until a case in triage is an alarm.")
+    acceptance_within_days: int = Field(2, ge=1, description="Working days until an unaccepted case is an alarm.")
+    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    telling_within_days: int = Field(3, ge=1, description="Working days until an answer not passed on is an alarm.")
+    alarms: AlarmSettings = Field(
+        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
+    )
+
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            triage_days=self.triage_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.telling_within_days,
+        )
 
     def deadlines(self) -> Deadlines:
         """The deadlines that follow from these settings; reads the file of special days."""

@@ -8,6 +8,8 @@ any number of relays (`Relay`). See docs/exchange.md.
 from collections.abc import Mapping
 
 from exchange import operating, routes
+from exchange.alarms import Watch as Watch
+from exchange.alarms import exchange_watches as exchange_watches
 from exchange.inbox import Effects as Effects
 from exchange.inbox import Handler as Handler
 from exchange.inbox import read_batch as read_batch
@@ -23,6 +25,8 @@ from exchange.keys import (
 )
 from exchange.metrics import ExchangeMetrics as ExchangeMetrics
 from exchange.metrics import StatusCollector as StatusCollector
+from exchange.notifying import AlarmSettings as AlarmSettings
+from exchange.operators import alarms_router as alarms_router
 from exchange.outbox import owe as owe
 from exchange.parties import Exchange as Exchange
 from exchange.parties import Peer as Peer
@@ -31,6 +35,8 @@ from exchange.relay import RelaySettings as RelaySettings
 from exchange.routes import exchange_router as exchange_router
 from exchange.routes import keys_router as keys_router
 from exchange.tables import metadata as metadata
+from exchange.upkeep import Upkeep as Upkeep
+from exchange.upkeep import upkeep as upkeep
 from exchange.waking import announcing as announcing
 from exchange.waking import listening as listening
 from servicekit.problems import DomainError, Problem

@@ -83,11 +83,11 @@ class Courier:
         )
         sign_request(request, self._exchange.keys, created=now)
         try:
-            response, answer = self._answer(request)
+            response, answer = bounded_answer(self._client, request, self._timeout)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             return Undelivered(Failure.UNREACHABLE, type(error).__name__)
-        except (httpx2.HTTPError, _AnswerError) as error:
-            return Undelivered(Failure.FAILED, str(error) if isinstance(error, _AnswerError) else type(error).__name__)
+        except (httpx2.HTTPError, AnswerError) as error:
+            return Undelivered(Failure.FAILED, str(error) if isinstance(error, AnswerError) else type(error).__name__)
         if response.status_code != HTTPStatus.OK:
             return _undelivered(response, now)
         return self._receipts(peer, response, answer)
@@ -95,22 +95,6 @@ class Courier:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def _answer(self, request: httpx2.Request) -> tuple[httpx2.Response, bytes]:
-        """The answer with its body as sent; bounded in size and in time."""
-        until = time.monotonic() + self._timeout
-        response = self._client.send(request, stream=True)
-        try:
-            answer = b""
-            for part in response.iter_raw():
-                answer += part
-                if len(answer) > ANSWER_BYTES:
-                    raise _AnswerError("the answer is too long")
-                if time.monotonic() > until:
-                    raise _AnswerError("the answer took too long")
-        finally:
-            response.close()
-        return response, answer
 
     def _receipts(self, peer: Peer, response: httpx2.Response, answer: bytes) -> Delivered | Undelivered:
         keys = self._exchange.peer_keys
@@ -124,8 +108,32 @@ class Courier:
         return Delivered({receipt.id: receipt for receipt in receipts}, answer.decode(), proof)
 
 
-class _AnswerError(Exception):
+class AnswerError(Exception):
     """The answer breaks a bound."""
+
+
+def bounded_answer(
+    client: httpx2.Client, request: httpx2.Request, timeout_seconds: float, *, at_most_bytes: int | None = None
+) -> tuple[httpx2.Response, bytes]:
+    """The answer with its body as sent, bounded in size (`ANSWER_BYTES` unless told) and in time.
+
+    Raises:
+        AnswerError: it is longer, or takes longer.
+        httpx2.HTTPError: there is none.
+    """
+    until = time.monotonic() + timeout_seconds
+    response = client.send(request, stream=True)
+    try:
+        answer = bytearray()
+        for part in response.iter_raw():
+            answer += part
+            if len(answer) > (ANSWER_BYTES if at_most_bytes is None else at_most_bytes):
+                raise AnswerError("the answer is too long")
+            if time.monotonic() > until:
+                raise AnswerError("the answer took too long")
+    finally:
+        response.close()
+    return response, bytes(answer)
 
 
 def _undelivered(response: httpx2.Response, now: datetime) -> Undelivered:

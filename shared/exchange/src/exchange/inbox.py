@@ -69,12 +69,14 @@ class Arrival:
 class Effects:
     """What messages do here: handlers by type, the service's table of problems, and the types that a peer may send.
 
-    `allowed` None means every type that has a handler.
+    `allowed` None means every type that has a handler. `recalled` are handlers by type of this party's own messages,
+    for when it was restored from an older backup: they make its records say again what it had sent.
     """
 
     handlers: Mapping[str, Handler]
     problems: Mapping[type[DomainError], Problem] = field(default_factory=dict)
     allowed: Collection[str] | None = None
+    recalled: Mapping[str, Handler] = field(default_factory=dict)
 
 
 def read_batch(body: bytes, source: str) -> list[Arrival]:
@@ -127,8 +129,9 @@ def take(
     """
     subjects = sorted({arrival.message.subject for arrival in arrivals if arrival.message})
     taken = {row.subject: row.taken_sequence for row in _LOCK.all(session, source=source, subjects=subjects)}
-    before = {row.id: row for row in _KNOWN.all(session, source=source, ids=[arrival.id for arrival in arrivals])}
-    stored = [_stored(row) for row in _HELD.all(session, source=source, subjects=subjects)]
+    found = _FOUND.all(session, source=source, ids=[arrival.id for arrival in arrivals], subjects=subjects)
+    before = {row.id: row for row in found if row.content is None}
+    stored = [_stored(row) for row in found if row.content is not None]
     plan = _decide(arrivals, taken, before.keys(), stored)
     for arrival, problem in zip(plan.steps, _apply(session, plan.steps, effects, now), strict=True):
         if problem:
@@ -282,31 +285,35 @@ def _is_the_databases(error: Exception) -> bool:
 
 def _write(session: Session, plan: _Plan, *, source: str, taken: Mapping[UUID, int], now: datetime) -> None:
     waiting = {arrival.id for arrival in plan.waiting.values()}
-    if plan.new:
-        rows = [
-            {
-                "id": arrival.id,
-                "subject": arrival.message and arrival.message.subject,
-                "sequence": arrival.message and arrival.message.sequence,
-                "type": arrival.message and arrival.message.type,
-                "content": arrival.content,
-                "digest": arrival.digest,
-                "request_id": arrival.message and arrival.message.requestid,
-                **_standing(arrival.id, waiting, plan.refused),
-            }
-            for arrival in plan.new.values()
-        ]
-        _INSERT.run(session, source=source, now=now, rows=orjson.dumps(rows).decode())
+    new = [
+        {
+            "id": arrival.id,
+            "subject": arrival.message and arrival.message.subject,
+            "sequence": arrival.message and arrival.message.sequence,
+            "type": arrival.message and arrival.message.type,
+            "content": arrival.content,
+            "digest": arrival.digest,
+            "request_id": arrival.message and arrival.message.requestid,
+            **_standing(arrival.id, waiting, plan.refused),
+        }
+        for arrival in plan.new.values()
+    ]
     released = [
         {"id": arrival.id, **_standing(arrival.id, waiting, plan.refused)}
         for arrival in plan.steps
         if arrival.id not in plan.new
     ]
-    if released:
-        _RELEASE.run(session, source=source, now=now, rows=orjson.dumps(released).decode())
     moved = [subject for subject, sequence in plan.reached.items() if sequence != taken[subject]]
-    if moved:
-        _ADVANCE.run(session, source=source, subjects=moved, sequences=[plan.reached[subject] for subject in moved])
+    if new or released or moved:
+        _WRITE.run(
+            session,
+            source=source,
+            now=now,
+            new=orjson.dumps(new).decode(),
+            released=orjson.dumps(released).decode(),
+            subjects=moved,
+            sequences=[plan.reached[subject] for subject in moved],
+        )
     for identity, problem in plan.refused.items():
         log.warning("message quarantined", peer=source, message_id=str(identity), problem=problem.type)
 
@@ -362,40 +369,35 @@ _LOCK = Query(
         RETURNING subject, taken_sequence
     """)
 )
-_KNOWN = Query(
+# What was taken before of these messages (without content), and what is held of their subjects (with it).
+_FOUND = Query(
     sa.text("""
-        SELECT id, digest, received_at FROM exchange_inbox
+        SELECT id, digest, received_at, CAST(NULL AS text) AS content FROM exchange_inbox
         WHERE source = :source AND id = ANY(CAST(:ids AS uuid[]))
-    """)
-)
-_HELD = Query(
-    sa.text("""
-        SELECT id, content, digest FROM exchange_inbox
+        UNION ALL
+        SELECT id, digest, received_at, content FROM exchange_inbox
         WHERE source = :source AND subject = ANY(CAST(:subjects AS uuid[])) AND state = 'held'
     """)
 )
 # Rows go in as one JSON text: the driver writes arrays of long texts in Python, which cost more than all the rest.
-_INSERT = Query(
+_WRITE = Query(
     sa.text("""
-        INSERT INTO exchange_inbox
-            (source, id, subject, sequence, type, content, digest, request_id, received_at, state, problem, settled_at)
-        SELECT :source, id, subject, sequence, type, content, digest, request_id, :now, state, problem,
-               CASE WHEN state <> 'held' THEN CAST(:now AS timestamptz) END
-        FROM json_to_recordset(CAST(:rows AS json)) AS arrived (
-            id uuid, subject uuid, sequence bigint, type text, content text, digest text, request_id text,
-            state text, problem jsonb
+        WITH arrived AS (
+            INSERT INTO exchange_inbox (
+                source, id, subject, sequence, type, content, digest, request_id, received_at, state, problem,
+                settled_at
+            )
+            SELECT :source, id, subject, sequence, type, content, digest, request_id, :now, state, problem,
+                   CASE WHEN state <> 'held' THEN CAST(:now AS timestamptz) END
+            FROM json_to_recordset(CAST(:new AS json)) AS new (
+                id uuid, subject uuid, sequence bigint, type text, content text, digest text, request_id text,
+                state text, problem jsonb
+            )
+        ), released AS (
+            UPDATE exchange_inbox SET state = released.state, problem = released.problem, settled_at = :now
+            FROM json_to_recordset(CAST(:released AS json)) AS released (id uuid, state text, problem jsonb)
+            WHERE exchange_inbox.source = :source AND exchange_inbox.id = released.id
         )
-    """)
-)
-_RELEASE = Query(
-    sa.text("""
-        UPDATE exchange_inbox SET state = released.state, problem = released.problem, settled_at = :now
-        FROM json_to_recordset(CAST(:rows AS json)) AS released (id uuid, state text, problem jsonb)
-        WHERE exchange_inbox.source = :source AND exchange_inbox.id = released.id
-    """)
-)
-_ADVANCE = Query(
-    sa.text("""
         UPDATE exchange_incoming SET taken_sequence = reached.sequence
         FROM unnest(CAST(:subjects AS uuid[]), CAST(:sequences AS bigint[])) AS reached (subject, sequence)
         WHERE exchange_incoming.source = :source AND exchange_incoming.subject = reached.subject

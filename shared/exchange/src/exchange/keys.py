@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -24,6 +25,9 @@ FRESH_SECONDS = 300.0
 
 KEPT_SECONDS = 24 * 3600.0
 """While a peer does not answer, its keys are used for so long: its relay may work while its service is down."""
+
+LEARNT_AFTER_SECONDS = 2 * FRESH_SECONDS
+"""Peers know a new key by then, those included that had fetched ours just before."""
 
 RETRY_SECONDS = 15.0
 """A peer's keys are asked for at most this often, whatever key ids strangers send."""
@@ -81,6 +85,43 @@ def write_keys(path: Path, jwks: Jwks) -> None:
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(orjson.dumps(jwks, option=orjson.OPT_INDENT_2))
     unfinished.replace(path)
+
+
+def add_key(path: Path) -> str:
+    """Begin a rotation: add a second key to the file, which is published but does not sign yet; its id.
+
+    Raises:
+        KeysError: the file has a second key already, or holds no keys.
+        OSError: it cannot be read or written.
+    """
+    OwnKeys.read(path)
+    keys = orjson.loads(path.read_bytes())["keys"]
+    if len(keys) > 1:
+        raise KeysError("There is a second key already: finish that rotation first.")
+    new = generate_keys()["keys"]
+    write_keys(path, {"keys": [*keys, *new]})
+    return OwnKeys({"keys": new}).key_id
+
+
+def drop_first_key(path: Path, *, now: datetime) -> str:
+    """Finish a rotation: the second key signs, the first is gone; the id of the one that signs now.
+
+    Raises:
+        KeysError: there is no second key, or peers had no time yet to learn it.
+        OSError: the file cannot be read or written.
+    """
+    OwnKeys.read(path)
+    keys = orjson.loads(path.read_bytes())["keys"]
+    if len(keys) == 1:
+        raise KeysError("There is no second key: begin a rotation first.")
+    age_seconds = now.timestamp() - path.stat().st_mtime
+    if age_seconds < LEARNT_AFTER_SECONDS:
+        raise KeysError(
+            f"The second key is too new: peers learn it within {LEARNT_AFTER_SECONDS / 60:.0f} minutes of the service's"
+            f" restart. Try again in {math.ceil((LEARNT_AFTER_SECONDS - age_seconds) / 60)} minutes."
+        )
+    write_keys(path, {"keys": keys[1:]})
+    return OwnKeys({"keys": keys[1:]}).key_id
 
 
 PublicKeys = Mapping[str, Ed25519PublicKey]

@@ -1,11 +1,12 @@
 """What the exchange counts, for Prometheus. Gauges are read from the database when they are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from exchange.alarms import standing
 from exchange.watching import PeerStatus, statuses
 from servicekit.database import ReadSessions
 
@@ -36,15 +37,15 @@ class StatusCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples, so that registering asks nothing of the database."""
-        return iter(self._families([]))
+        return iter(self._families([], {}))
 
     def collect(self) -> Iterator[Metric]:
         """The families with what the database says now."""
         with self._sessions() as session:
-            return iter(self._families(statuses(session)))
+            return iter(self._families(statuses(session), standing(session)))
 
     @staticmethod
-    def _families(found: list[PeerStatus]) -> list[Metric]:
+    def _families(found: list[PeerStatus], alarms: Mapping[str, int]) -> list[Metric]:
         families = {
             name: GaugeMetricFamily(f"exchange_{name}", text, labels=["peer"])
             for name, text in (
@@ -54,6 +55,7 @@ class StatusCollector(Collector):
                 ("held", "Messages received that wait for an earlier one."),
                 ("quarantined", "Messages received that could not be applied."),
                 ("paused", "1 while nothing but probes is sent."),
+                ("differences", "Messages on which both sides differed when they were last compared."),
             )
         }
         for status in found:
@@ -64,6 +66,10 @@ class StatusCollector(Collector):
                 ("held", status.held),
                 ("quarantined", status.quarantined),
                 ("paused", int(status.pause is not None)),
+                ("differences", status.differences),
             ):
                 families[name].add_metric([status.peer], value)
-        return list(families.values())
+        raised = GaugeMetricFamily("exchange_alarms", "What has waited beyond its limit.", labels=["watch"])
+        for watch, count in alarms.items():
+            raised.add_metric([watch], count)
+        return [*families.values(), raised]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from exchange.inbox import Effects, apply_again_to
 from exchange.outbox import RETRIED_FOR, owe, wake_after_commit
-from exchange.tables import inbox, outbox, peers
+from exchange.tables import decisions, inbox, outbox, peers
 from schemas import ReceiptProblem, ReferralVoid
 from servicekit.database import Query
+from servicekit.ids import uuid7
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -42,35 +42,29 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
 }
 
 
-def dead_messages(session: Session, *, limit: int = 100) -> list[Any]:
-    """Messages whose delivery was given up, oldest first: what they are, and the last problem; no content."""
-    return _DEAD.all(session, limit=limit)
-
-
-def stuck_messages(session: Session, state: str, *, limit: int = 100) -> list[Any]:
-    """Messages received that are `held` or `quarantined`, oldest first: what they are, and why; no content."""
-    return _STUCK.all(session, state=state, limit=limit)
-
-
-def redeliver(session: Session, message_id: UUID, *, now: datetime) -> None:
+def redeliver(session: Session, message_id: UUID, *, by: str, now: datetime, reason: str | None = None) -> None:
     """Send a dead message again, for another 7 days.
 
     Raises:
         MessageNotFound: it is not dead.
     """
-    if not _REDELIVER.run(session, id=message_id, now=now, expires_at=now + RETRIED_FOR):
+    peer = _REDELIVER.scalar(session, id=message_id, now=now, expires_at=now + RETRIED_FOR)
+    if peer is None:
         raise MessageNotFound
+    _decide(session, "redeliver", peer, message_id, reason=reason, by=by, now=now)
     wake_after_commit(session)
 
 
-def redeliver_all(session: Session, peer: str, *, now: datetime) -> int:
+def redeliver_all(session: Session, peer: str, *, by: str, now: datetime, reason: str | None = None) -> int:
     """Send all dead messages of a peer again, save those that conflict; how many."""
     count = _REDELIVER_ALL.run(session, peer=peer, now=now, expires_at=now + RETRIED_FOR)
-    wake_after_commit(session)
+    if count:
+        _decide(session, "redeliver_all", peer, None, reason=reason, by=by, now=now)
+        wake_after_commit(session)
     return count
 
 
-def give_up(session: Session, message_id: UUID, *, reason: str, now: datetime) -> UUID:
+def give_up(session: Session, message_id: UUID, *, reason: str, by: str, now: datetime) -> UUID:
     """Give a dead message up: a tombstone with the reason takes its place in the order; the tombstone's id.
 
     Raises:
@@ -79,12 +73,13 @@ def give_up(session: Session, message_id: UUID, *, reason: str, now: datetime) -
     row = _GIVE_UP.first(session, id=message_id, now=now)
     if row is None:
         raise MessageNotFound
+    _decide(session, "give_up", row.peer, message_id, reason=reason, by=by, now=now)
     tombstone = ReferralVoid(reason=reason, message_id=message_id, message_type=row.type)
     return owe(session, tombstone, to=row.peer, subject=row.subject, sequence=row.sequence, now=now)
 
 
 def apply_again(
-    session: Session, source: str, message_id: UUID, effects: Effects, *, reason: str, now: datetime
+    session: Session, source: str, message_id: UUID, effects: Effects, *, reason: str, by: str, now: datetime
 ) -> ReceiptProblem | None:
     """Try a quarantined message once more; None when it is applied now, else why it is still not.
 
@@ -104,10 +99,11 @@ def apply_again(
         note=reason,
         now=now,
     )
+    _decide(session, "apply_again", source, message_id, reason=reason, by=by, now=now)
     return problem
 
 
-def dismiss(session: Session, source: str, message_id: UUID, *, reason: str, now: datetime) -> None:
+def dismiss(session: Session, source: str, message_id: UUID, *, reason: str, by: str, now: datetime) -> None:
     """Set a quarantined message aside for good. Its problem stays on record.
 
     Raises:
@@ -117,9 +113,10 @@ def dismiss(session: Session, source: str, message_id: UUID, *, reason: str, now
     if row is None:
         raise MessageNotFound
     _SETTLE.run(session, source=source, id=message_id, state="dismissed", problem=row.problem, note=reason, now=now)
+    _decide(session, "dismiss", source, message_id, reason=reason, by=by, now=now)
 
 
-def pause(session: Session, peer: str, *, reason: str, now: datetime) -> None:
+def pause(session: Session, peer: str, *, reason: str, by: str, now: datetime) -> None:
     """Send nothing to the peer until `resume`. Requests under way end; what it sends is taken.
 
     Raises:
@@ -127,9 +124,10 @@ def pause(session: Session, peer: str, *, reason: str, now: datetime) -> None:
     """
     if not _PAUSE.run(session, peer=peer, reason=reason, now=now):
         raise PeerNotFound
+    _decide(session, "pause", peer, None, reason=reason, by=by, now=now)
 
 
-def resume(session: Session, peer: str) -> None:
+def resume(session: Session, peer: str, *, by: str, now: datetime, reason: str | None = None) -> None:
     """Send to the peer again, at once, whatever had paused it.
 
     Raises:
@@ -137,40 +135,33 @@ def resume(session: Session, peer: str) -> None:
     """
     if not _RESUME.run(session, peer=peer):
         raise PeerNotFound
+    _decide(session, "resume", peer, None, reason=reason, by=by, now=now)
     wake_after_commit(session)
 
 
-_DEAD = Query(
-    sa.select(
-        outbox.c.id,
-        outbox.c.peer,
-        outbox.c.type,
-        outbox.c.subject,
-        outbox.c.sequence,
-        outbox.c.owed_at,
-        outbox.c.attempts,
-        outbox.c.last_problem,
-        outbox.c.request_id,
+def _decide(
+    session: Session,
+    action: str,
+    peer: str,
+    message_id: UUID | None,
+    *,
+    reason: str | None,
+    by: str,
+    now: datetime,
+) -> None:
+    _DECIDE.run(session, id=uuid7(), now=now, by=by, action=action, peer=peer, message_id=message_id, reason=reason)
+
+
+_DECIDE = Query(
+    sa.insert(decisions).values(
+        id=sa.bindparam("id"),
+        decided_at=sa.bindparam("now"),
+        decided_by=sa.bindparam("by"),
+        action=sa.bindparam("action"),
+        peer=sa.bindparam("peer"),
+        message_id=sa.bindparam("message_id"),
+        reason=sa.bindparam("reason"),
     )
-    .where(outbox.c.state == "dead")
-    .order_by(outbox.c.id)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
-)
-_STUCK = Query(
-    sa.select(
-        inbox.c.id,
-        inbox.c.source,
-        inbox.c.type,
-        inbox.c.subject,
-        inbox.c.sequence,
-        inbox.c.received_at,
-        inbox.c.problem,
-        inbox.c.note,
-        inbox.c.request_id,
-    )
-    .where(inbox.c.state == sa.bindparam("state"))
-    .order_by(inbox.c.received_at, inbox.c.id)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 _AGAIN = {
     "state": "queued",
@@ -182,7 +173,12 @@ _AGAIN = {
     "receipt_problem": None,
     "proof_id": None,
 }
-_REDELIVER = Query(sa.update(outbox).where(outbox.c.id == sa.bindparam("id"), outbox.c.state == "dead").values(_AGAIN))
+_REDELIVER = Query(
+    sa.update(outbox)
+    .where(outbox.c.id == sa.bindparam("id"), outbox.c.state == "dead")
+    .values(_AGAIN)
+    .returning(outbox.c.peer)
+)
 _REDELIVER_ALL = Query(
     sa.update(outbox)
     .where(outbox.c.peer == sa.bindparam("peer"), outbox.c.state == "dead", outbox.c.disposition.is_(None))

@@ -10,6 +10,11 @@ from exchange.waking import Bell
 from servicekit.database import Sessions
 
 MESSAGES_PATH = "/v1/exchange/messages"
+FEED_PATH = "/messages"
+LEDGER_PATH = "/ledger"
+RECEIPTS_PATH = "/receipts"
+EXCHANGE_PATH = "/v1/exchange"
+"""Before each of the paths of feed, ledger and receipts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class RelaySettings:
 
     batch_messages: int = 50
     """At most so many messages a request, 1 to 100."""
+    requests_at_once: int = 2
+    """While there is a backlog, so many requests to a peer are under way, so that neither side waits for the other."""
     timeout_seconds: float = 9.0
     """For one request, answer included; shorter than the lease."""
     lease_seconds: float = 12.0
@@ -56,6 +58,8 @@ class RelaySettings:
     def __post_init__(self) -> None:
         if not 1 <= self.batch_messages <= BATCH_MESSAGES:
             raise ValueError(f"batch_messages is 1 to {BATCH_MESSAGES}")
+        if self.requests_at_once < 1:
+            raise ValueError("requests_at_once is at least 1")
         if self.timeout_seconds >= self.lease_seconds:
             raise ValueError("a request must end before its lease")
 
@@ -79,6 +83,7 @@ class _Claimed(NamedTuple):
     content: str
     digest: str
     attempts: int
+    fresh: bool
 
 
 class _Gate(NamedTuple):
@@ -141,17 +146,23 @@ class Relay:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._courier = courier or Courier(exchange, timeout_seconds=self._settings.timeout_seconds)
+        self._backlog = {code: threading.Event() for code in exchange.peers}
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set, a thread for each peer; ends after the requests that are under way."""
-        threads = [
-            threading.Thread(target=self._serve, args=(peer, stop), name=f"relay to {peer.code}")
-            for peer in self._exchange.peers.values()
-        ]
+        """Work until `stop` is set, in threads for each peer; ends after the requests that are under way."""
+        threads = []
+        for peer in self._exchange.peers.values():
+            threads.append(threading.Thread(target=self._serve, args=(peer, stop), name=f"relay to {peer.code}"))
+            threads += [
+                threading.Thread(target=self._help, args=(peer, stop), name=f"relay to {peer.code}, helping")
+                for _ in range(self._settings.requests_at_once - 1)
+            ]
         for thread in threads:
             thread.start()
         stop.wait()
         self._exchange.bell.ring()
+        for backlog in self._backlog.values():
+            backlog.set()
         for thread in threads:
             thread.join()
         self.close()
@@ -164,15 +175,26 @@ class Relay:
         bell = self._exchange.bell
         while not stop.is_set():
             heard = bell.heard()
-            try:
-                done = self.round(peer)
-            except Exception as error:  # noqa: BLE001  # whatever it was: the relay goes on, and what it claimed too
-                # A traceback would end with the error's text, which may quote a message.
-                log.error("relay failed", peer=peer.code, **describe(error))  # noqa: TRY400
-                stop.wait(self._settings.poll_seconds)
-            else:
-                if done is Round.IDLE:
-                    bell.wait(heard, self._settings.poll_seconds)
+            if self._round_whatever_happens(peer, stop) is Round.IDLE:
+                bell.wait(heard, self._settings.poll_seconds)
+
+    def _help(self, peer: Peer, stop: threading.Event) -> None:
+        """Send beside `_serve` for as long as there is a backlog; asks nothing of the database otherwise."""
+        backlog = self._backlog[peer.code]
+        while backlog.wait() and not stop.is_set():
+            backlog.clear()
+            while not stop.is_set() and self._round_whatever_happens(peer, stop) is Round.SENT:
+                pass
+
+    def _round_whatever_happens(self, peer: Peer, stop: threading.Event) -> Round:
+        """One round; should it raise, that is logged, and the relay goes on after a while."""
+        try:
+            return self.round(peer)
+        except Exception as error:  # noqa: BLE001  # whatever it was: the relay goes on, and what it claimed too
+            # A traceback would end with the error's text, which may quote a message.
+            log.error("relay failed", peer=peer.code, **describe(error))  # noqa: TRY400
+            stop.wait(self._settings.poll_seconds)
+            return Round.FAILED
 
     def round(self, peer: Peer) -> Round:
         """Claim, send and record one batch for the peer."""
@@ -202,12 +224,20 @@ class Relay:
             else:
                 limit = min(settings.batch_messages, gate.batch_limit)
             rows = _CLAIM.all(
-                session, peer=peer.code, now=now, limit=limit, lease=lease, lease_seconds=settings.lease_seconds
+                session,
+                peer=peer.code,
+                now=now,
+                limit=limit,
+                fresh=limit // _FRESH_SHARE,
+                lease=lease,
+                lease_seconds=settings.lease_seconds,
             )
             if not rows:
                 return None  # and the probe, if this was to be one, is rolled back
             session.commit()
-        claimed = sorted((_Claimed(*row) for row in rows), key=lambda message: (message.subject, message.sequence))
+        if len(rows) == limit and not gate.probing:
+            self._backlog[peer.code].set()
+        claimed = sorted((_Claimed(*row) for row in rows), key=lambda it: (not it.fresh, it.subject, it.sequence))
         fitting = _fitting(claimed)
         return _Dispatch(peer, gate, lease, claimed[:fitting], claimed[fitting:])
 
@@ -222,19 +252,8 @@ class Relay:
     def _record_receipts(self, dispatch: _Dispatch, answer: Delivered) -> None:
         peer = dispatch.peer
         outcomes = [self._judged(message, answer.receipts.get(message.id)) for message in dispatch.batch]
-        proof_id = uuid7()
         with self._sessions.begin() as session:
-            _PROVE.run(
-                session,
-                id=proof_id,
-                peer=peer.code,
-                now=self._now(),
-                key_id=answer.proof.key_id,
-                base=answer.proof.base,
-                signature=answer.proof.signature,
-                content=answer.content,
-            )
-            self._settle(session, dispatch, outcomes, proof_id)
+            self._settle(session, dispatch, outcomes, answer)
             _SUCCEEDED.run(session, peer=peer.code, now=self._now(), sent=len(dispatch.batch))
         for disposition, count in Counter(it.receipt.disposition for it in outcomes if it.receipt).items():
             self._metrics.receipts.labels(peer.code, disposition).inc(count)
@@ -297,8 +316,9 @@ class Relay:
                 return _Outcome(message.id, "failed", self._backoff(message), answer.reason)
 
     def _settle(
-        self, session: Session, dispatch: _Dispatch, tried: Sequence[_Outcome], proof_id: UUID | None = None
+        self, session: Session, dispatch: _Dispatch, tried: Sequence[_Outcome], answer: Delivered | None = None
     ) -> None:
+        """Write what became of what was claimed, and the proof of it, if there is one."""
         peer = dispatch.peer
         outcomes = [*tried, *(_Outcome(message.id, "released") for message in dispatch.rest)]
         receipts = [it.receipt for it in outcomes]
@@ -307,7 +327,12 @@ class Relay:
             session,
             lease=dispatch.lease,
             now=self._now(),
-            proof_id=proof_id,
+            peer=peer.code,
+            proof_id=uuid7() if answer else None,
+            key_id=answer and answer.proof.key_id,
+            base=answer and answer.proof.base,
+            signature=answer and answer.proof.signature,
+            content=answer and answer.content,
             ids=[it.id for it in outcomes],
             outcomes=[it.outcome for it in outcomes],
             delays=[it.delay_seconds for it in outcomes],
@@ -351,12 +376,15 @@ def _fitting(claimed: Sequence[_Claimed]) -> int:
     return len(claimed)
 
 
+# The claim that follows in this transaction need not wait for the disk: if the server loses it in a crash, the messages
+# are claimed again, and the peer knows those that had arrived.
 _GATE = Query(
     sa.text("""
+        WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
         SELECT failures, pause, batch_limit,
                pause IS DISTINCT FROM 'operator'
                AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
-        FROM exchange_peers WHERE code = :peer
+        FROM exchange_peers, unsynced WHERE code = :peer
     """)
 )
 _REGISTER = Query(sa.text("INSERT INTO exchange_peers (code) VALUES (:peer) ON CONFLICT DO NOTHING"))
@@ -372,54 +400,63 @@ _PROBE = Query(
     """)
 )
 
+_FRESH_SHARE = 5
+"""One message in so many is of the newest, so that what is owed today passes a backlog within seconds."""
+
 # A head is the first open message of its subject; whoever claims it claims what follows it without a gap. A message
 # that failed before goes out alone, so that a poisonous one cannot take others with it again.
+_IS_DUE = """
+    peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
+    AND NOT EXISTS (
+        SELECT FROM exchange_outbox AS earlier
+        WHERE earlier.peer = head.peer AND earlier.subject = head.subject
+          AND earlier.sequence < head.sequence AND earlier.state IN ('queued', 'dead')
+    )
+"""
 _CLAIM = Query(
-    sa.text("""
-        WITH due AS (
-            SELECT id, subject, sequence, due_at, attempts > 0 AS suspect
-            FROM exchange_outbox AS head
-            WHERE peer = :peer AND state = 'queued'
-              AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
-              AND NOT EXISTS (
-                  SELECT FROM exchange_outbox AS earlier
-                  WHERE earlier.peer = head.peer AND earlier.subject = head.subject
-                    AND earlier.sequence < head.sequence AND earlier.state IN ('queued', 'dead')
-              )
+    sa.text(f"""
+        WITH fresh AS (
+            SELECT id, subject, sequence, due_at FROM exchange_outbox AS head
+            WHERE {_IS_DUE} AND attempts = 0
+            ORDER BY due_at DESC, id DESC LIMIT :fresh
+            FOR UPDATE SKIP LOCKED
+        ), due AS (
+            SELECT id, subject, sequence, due_at, attempts > 0 AS suspect FROM exchange_outbox AS head
+            WHERE {_IS_DUE}
             ORDER BY due_at, id LIMIT :limit
             FOR UPDATE SKIP LOCKED
         ), first AS (
             SELECT id, suspect FROM due ORDER BY due_at, id LIMIT 1
         ), heads AS (
-            SELECT due.* FROM due, first
+            SELECT due.*, due.id IN (SELECT id FROM fresh) AS fresh FROM due, first
             WHERE due.id = first.id OR NOT (due.suspect OR first.suspect)
+            UNION ALL
+            SELECT fresh.*, false, true FROM fresh, first
+            WHERE NOT first.suspect AND fresh.id NOT IN (SELECT id FROM due)
         ), members AS (
-            SELECT run.id FROM heads CROSS JOIN LATERAL (
+            SELECT run.id, heads.fresh FROM heads CROSS JOIN LATERAL (
                 SELECT id, sequence, sequence - row_number() OVER (ORDER BY sequence) = heads.sequence - 1 AS follows
                 FROM exchange_outbox
                 WHERE peer = :peer AND subject = heads.subject AND sequence >= heads.sequence AND state = 'queued'
-                ORDER BY sequence LIMIT CASE WHEN heads.suspect THEN 1 ELSE :limit END
+                ORDER BY sequence LIMIT CASE WHEN heads.suspect THEN 1 ELSE CAST(:limit AS bigint) END
             ) AS run
-            WHERE run.follows ORDER BY heads.due_at, heads.id, run.sequence LIMIT :limit
+            WHERE run.follows ORDER BY heads.fresh DESC, heads.due_at, heads.id, run.sequence LIMIT :limit
         )
         UPDATE exchange_outbox AS message
         SET lease = :lease,
             due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
         FROM members WHERE message.id = members.id AND message.state = 'queued'
-        RETURNING message.id, subject, sequence, type, content, digest, attempts
-    """)
-)
-_PROVE = Query(
-    sa.text("""
-        INSERT INTO exchange_proofs (id, peer, recorded_at, key_id, signature_base, signature, content)
-        VALUES (
-            :id, :peer, coalesce(CAST(:now AS timestamptz), clock_timestamp()), :key_id, :base, :signature, :content
-        )
-    """)
+        RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
+    """)  # noqa: S608  # made of constants alone
 )
 _SETTLE = Query(
     sa.text("""
-        WITH settled AS (
+        WITH proof AS (
+            INSERT INTO exchange_proofs (id, peer, recorded_at, key_id, signature_base, signature, content)
+            SELECT CAST(:proof_id AS uuid), :peer, coalesce(CAST(:now AS timestamptz), clock_timestamp()),
+                   :key_id, :base, :signature, :content
+            WHERE CAST(:proof_id AS uuid) IS NOT NULL
+        ), settled AS (
             SELECT message.id, outcome.*, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now,
                    CASE
                        WHEN outcome IN ('delivered', 'dead') THEN outcome
@@ -438,7 +475,9 @@ _SETTLE = Query(
         UPDATE exchange_outbox AS message
         SET state = becomes,
             lease = NULL,
-            due_at = now + make_interval(secs => delay),
+            due_at = CASE
+                WHEN outcome IN ('untried', 'released') THEN least(owed_at, now) ELSE now + make_interval(secs => delay)
+            END,
             attempts = attempts + CAST(outcome = 'failed' AS int),
             last_problem = coalesce(problem, last_problem),
             disposition = disposed,

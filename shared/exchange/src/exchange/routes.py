@@ -11,75 +11,46 @@ import structlog
 from fastapi import APIRouter, Request, Response, params
 from starlette.concurrency import run_in_threadpool
 
+from exchange import admitting, proving
+from exchange.admitting import NotNow, admit
 from exchange.inbox import MALFORMED_BATCH, Effects, MalformedBatch, read_batch, take
 from exchange.keys import JWKS_PATH
 from exchange.metrics import ExchangeMetrics
-from exchange.parties import MESSAGES_PATH, Exchange
-from exchange.signing import (
-    IncomingRequest,
-    SignatureError,
-    UnknownKeyError,
-    Verified,
-    sign_receipts,
-    verify_body,
-    verify_request,
-)
-from exchange.watching import PeerStatus, statuses
+from exchange.operators import operators_router
+from exchange.parties import Exchange
+from exchange.proving import proof_router
+from exchange.signing import IncomingRequest, sign_receipts
 from schemas import BATCH_BYTES, BATCH_MESSAGES, Message, Receipts
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
 from servicekit.problems import BodyTooLarge, DomainError, Problem, UnsupportedMediaType, describe
-from servicekit.routes import Reading, Router
-from servicekit.words import Words
+from servicekit.routes import Router
 
 JSON = "application/json"
-RETRY_AFTER_SECONDS = 2
 
 log = structlog.get_logger(__name__)
 
 
-class NotSignedByPeer(DomainError):
-    """The request is unsigned, stale, altered, or signed by a stranger. Which of it, only our log says."""
-
-    def __init__(self) -> None:
-        super().__init__("signature refused")
-        self.headers = {"WWW-Authenticate": "Signature"}
-
-
-class NotNow(DomainError):
-    """Nothing was taken, through no fault of the sender's: it is to try again."""
-
-    def __init__(self) -> None:
-        super().__init__("try again")
-        self.headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-
-
 PROBLEMS: Mapping[type[DomainError], Problem] = {
     MalformedBatch: MALFORMED_BATCH,
-    NotSignedByPeer: Problem(
-        "signature-refused",
-        HTTPStatus.UNAUTHORIZED,
-        Words("ไม่ยอมรับลายมือชื่อของคำขอ", "The request's signature is refused"),
-        Words(
-            "คำขอต้องลงลายมือชื่อตาม RFC 9421 ครอบคลุม @method @target-uri content-type content-digest"
-            " ด้วยกุญแจที่ลงทะเบียนไว้ และไม่เกิน 5 นาที",
-            "Sign it as of RFC 9421 over @method @target-uri content-type content-digest, with a key that is known"
-            " here, at most 5 minutes ago.",
-        ),
-    ),
-    NotNow: Problem(
-        "exchange-unavailable",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        Words("ยังรับข้อความไม่ได้ชั่วคราว", "Messages cannot be taken for the moment"),
-        Words("ไม่มีข้อความใดถูกรับ โปรดส่งใหม่", "None of the messages was taken: send them again."),
-    ),
+    **admitting.PROBLEMS,
+    **proving.PROBLEMS,
 }
 
 
 def exchange_router(
-    exchange: Exchange, effects: Effects, *, operators: params.Depends, metrics: ExchangeMetrics
+    exchange: Exchange,
+    effects: Effects,
+    *,
+    operators: params.Depends,
+    readers: params.Depends | None = None,
+    metrics: ExchangeMetrics,
 ) -> APIRouter:
-    """The routes under `/v1`. `operators` guards what is not for peers, as `Depends(require("operator"))`."""
+    """The routes under `/v1`.
+
+    `operators` guards what is not for peers, as `Depends(require("operator"))`; `readers` those that only look, where
+    they are more.
+    """
     router = Router(prefix="/exchange", tags=["exchange"])
     taking = _Taking(exchange, effects, metrics)
 
@@ -91,25 +62,12 @@ def exchange_router(
         openapi_extra=_BATCH_IN_OPENAPI,
     )
     async def post_messages(request: Request) -> Response:
-        incoming = _incoming(exchange, request)
-        try:
-            verified = await _verified(exchange, incoming)
-            if request.headers["content-type"].partition(";")[0].strip().lower() != JSON:
-                raise UnsupportedMediaType
-            body = await _body(request)
-            verify_body(incoming, verified.result, body)
-        except SignatureError as error:
-            metrics.refused.inc()
-            client = request.client.host if request.client else None
-            log.warning("security event: exchange request refused", reason=str(error), client=client)
-            raise NotSignedByPeer from None
+        admitted = await admit(exchange, request, metrics, read_body=_batch)
         sessions: Sessions = request.app.state.sessions
-        return await run_in_threadpool(taking.take, sessions, incoming, verified.peer, body)
+        return await run_in_threadpool(taking.take, sessions, admitted.request, admitted.peer, admitted.body)
 
-    @router.get("/status", summary="How it stands with each peer", dependencies=[operators])
-    def get_status(session: Reading) -> list[PeerStatus]:
-        return statuses(session)
-
+    router.include_router(proof_router(exchange, metrics=metrics))
+    router.include_router(operators_router(exchange, effects, readers=readers or operators, operators=operators))
     return router
 
 
@@ -124,28 +82,9 @@ def keys_router(exchange: Exchange) -> APIRouter:
     return router
 
 
-def _incoming(exchange: Exchange, request: Request) -> IncomingRequest:
-    return IncomingRequest(request.method, exchange.public_url + MESSAGES_PATH, request.scope["headers"])
-
-
-async def _verified(exchange: Exchange, incoming: IncomingRequest) -> Verified:
-    """Check the signature; when the key is not known, once more with the peers' keys fetched anew."""
-    keys = exchange.peer_keys
-    if not keys.stale():
-        try:
-            return verify_request(incoming, keys.holders)
-        except UnknownKeyError:
-            pass
-    await run_in_threadpool(keys.refresh)
-    try:
-        return verify_request(incoming, keys.holders)
-    except UnknownKeyError:
-        if keys.uncertain():
-            raise NotNow from None
-        raise
-
-
-async def _body(request: Request) -> bytes:
+async def _batch(request: Request) -> bytes:
+    if request.headers["content-type"].partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaType
     parts = []
     size = 0
     async for part in request.stream():

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 metadata = sa.MetaData()
 
 _Moment = sa.DateTime(timezone=True)
+_THIS_TRANSACTION = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 
 peers = sa.Table(
     "exchange_peers",
@@ -71,6 +72,9 @@ outbox = sa.Table(
     sa.Column("receipt_problem", JSONB),  # From the peer's receipt: why it is quarantined.
     sa.Column("settled_at", _Moment),
     sa.Column("proof_id", sa.Uuid, sa.ForeignKey("exchange_proofs.id")),
+    # The transaction that owed it: those of a lower number are committed before the feed shows those of a higher one.
+    sa.Column("transaction_number", sa.BigInteger, nullable=False, server_default=sa.text(_THIS_TRANSACTION)),
+    sa.Column("recalled_at", _Moment),  # When a restored party learnt of it again, from its peer.
     # A tombstone takes the sequence of the message that it stands for.
     sa.Index(
         "exchange_outbox_order", "peer", "subject", "sequence", unique=True, postgresql_where=sa.text("state <> 'void'")
@@ -84,6 +88,8 @@ outbox = sa.Table(
         postgresql_where=sa.text("state IN ('queued', 'dead')"),
     ),
     sa.Index("exchange_outbox_dead", "peer", "id", postgresql_where=sa.text("state = 'dead'")),
+    sa.Index("exchange_outbox_feed", "peer", "transaction_number", "id", postgresql_where=sa.text("state <> 'void'")),
+    sa.Index("exchange_outbox_ledger", "peer", "id"),
 )
 """Messages that this party owes or has sent."""
 
@@ -121,3 +127,75 @@ inbox = sa.Table(
     ),
 )
 """Messages that this party has taken."""
+
+decisions = sa.Table(
+    "exchange_decisions",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("decided_at", _Moment, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("peer", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Uuid),
+    sa.Column("reason", sa.Text),
+    sa.Index("exchange_decisions_message", "message_id", postgresql_where=sa.text("message_id IS NOT NULL")),
+)
+"""What operators decided, with their reasons. Never changed, never deleted: a trigger refuses it."""
+
+feeds = sa.Table(
+    "exchange_feeds",
+    metadata,
+    sa.Column("peer", sa.Text, primary_key=True),
+    sa.Column("after", sa.Uuid, nullable=False),  # The cursor: the last message that was read.
+    sa.Column("read_at", _Moment, nullable=False),
+)
+"""Up to where this party has read its peers' feeds."""
+
+reconciliations = sa.Table(
+    "exchange_reconciliations",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("peer", sa.Text, nullable=False),
+    sa.Column("began_at", _Moment, nullable=False),
+    sa.Column("ended_at", _Moment, nullable=False),
+    sa.Column("since", _Moment, nullable=False),
+    sa.Column("until", _Moment, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("compared", sa.BigInteger, nullable=False),  # Messages that the two ledgers cover.
+    sa.Column("fetched", sa.BigInteger, nullable=False),  # The peer's messages that we had not.
+    sa.Column("recalled", sa.BigInteger, nullable=False),  # Our messages that we had forgotten.
+    sa.Column("sent_again", sa.BigInteger, nullable=False),  # Our messages that the peer had forgotten.
+    sa.Column("differences", JSONB, nullable=False),  # What could not be mended, with reasons.
+    sa.Column("problem", sa.Text),  # Why the two could not be compared.
+    sa.Index("exchange_reconciliations_newest", "peer", sa.text("id DESC")),
+)
+"""What comparing both sides' ledgers found, each time."""
+
+jobs = sa.Table(
+    "exchange_jobs",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("due_at", _Moment, nullable=False),  # While a process does it: until when the others wait for it.
+)
+"""When each regular job is to be done next; of several processes, the one that moves it on does it."""
+
+alarms = sa.Table(
+    "exchange_alarms",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("watch", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),  # What it is about: a number that people know, or a message's id.
+    sa.Column("since", _Moment, nullable=False),  # Since when it has been waiting.
+    sa.Column("facts", JSONB, nullable=False),
+    sa.Column("raised_at", _Moment, nullable=False),
+    sa.Column("reminders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("remind_at", _Moment),
+    sa.Column("notice_at", _Moment),  # When to tell of it; null when it has been told.
+    sa.Column("notice_failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("notice_problem", sa.Text),
+    sa.Column("ended_at", _Moment),
+    sa.Index("exchange_alarms_once", "watch", "about", unique=True, postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index("exchange_alarms_remind", "remind_at", postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index("exchange_alarms_notice", "notice_at", postgresql_where=sa.text("notice_at IS NOT NULL")),
+)
+"""What has waited beyond its limit: raised once, ended by the next step."""

@@ -30,6 +30,12 @@ class PeerStatus(BaseModel):
     failures: int
     """Failed requests in a row."""
     last_success_at: datetime | None
+    reconciled_at: datetime | None
+    """When both sides' ledgers were last compared."""
+    reconciliation: str | None
+    """`equal`, `mended`, `different` or `failed`."""
+    differences: int
+    """How many messages that comparison could not mend."""
 
 
 def statuses(session: Session) -> list[PeerStatus]:
@@ -51,13 +57,19 @@ _STATUS = Query(
         SELECT code AS peer, coalesce(backlog, 0) AS backlog, oldest AS oldest_undelivered_at,
                extract(epoch FROM clock_timestamp() - oldest) AS oldest_undelivered_seconds,
                coalesce(dead, 0) AS dead, coalesce(held, 0) AS held, coalesce(quarantined, 0) AS quarantined,
-               pause, pause_reason, silent_since, coalesce(failures, 0) AS failures, last_success_at
+               pause, pause_reason, silent_since, coalesce(failures, 0) AS failures, last_success_at,
+               newest.ended_at AS reconciled_at, newest.outcome AS reconciliation,
+               coalesce(jsonb_array_length(newest.differences), 0) AS differences
         FROM (
             SELECT code FROM exchange_peers UNION SELECT peer FROM sent UNION SELECT source FROM stuck
         ) AS parties
         LEFT JOIN exchange_peers USING (code)
         LEFT JOIN sent ON sent.peer = code
         LEFT JOIN stuck ON stuck.source = code
+        LEFT JOIN LATERAL (
+            SELECT ended_at, outcome, differences FROM exchange_reconciliations
+            WHERE peer = code ORDER BY id DESC LIMIT 1
+        ) AS newest ON true
         ORDER BY code
     """)
 )

@@ -77,11 +77,13 @@ def to_pdf(letter: Letter) -> bytes:
 
     It blocks for some 10 ms, the first time for longer. Safe to call from any thread.
     """
+    from letters.readable import made_readable  # noqa: PLC0415  # loaded with the first letter, as typst is
+
     inputs = {"letter": json.dumps(_said(letter), ensure_ascii=False)}
     with _one_at_a_time:
         pdf = _compiler().compile(_template(), format="pdf", sys_inputs=inputs, pdf_standards=_ARCHIVAL)
     assert isinstance(pdf, bytes)  # noqa: S101  # one output was asked for, and in memory
-    return pdf
+    return made_readable(pdf)
 
 
 def _said(letter: Letter) -> dict[str, object]:

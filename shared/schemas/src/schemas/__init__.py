@@ -1,6 +1,12 @@
 """The wire: exchange messages as pydantic models, their JSON Schemas, and one kept sample of every type."""
 
 from schemas.bodies import (
+    ATTACHMENT_BYTES as ATTACHMENT_BYTES,
+)
+from schemas.bodies import (
+    ATTACHMENTS as ATTACHMENTS,
+)
+from schemas.bodies import (
     Attachment as Attachment,
 )
 from schemas.bodies import (
@@ -97,8 +103,36 @@ from schemas.envelope import (
     Receipts as Receipts,
 )
 from schemas.fields import JsonObject as JsonObject
+from schemas.fields import Sha256 as Sha256
 from schemas.fields import Wire as Wire
 from schemas.kept import sample as sample
+from schemas.proof import (
+    LEDGER_PAGE as LEDGER_PAGE,
+)
+from schemas.proof import (
+    Direction as Direction,
+)
+from schemas.proof import (
+    Feed as Feed,
+)
+from schemas.proof import (
+    Ledger as Ledger,
+)
+from schemas.proof import (
+    LedgerBy as LedgerBy,
+)
+from schemas.proof import (
+    LedgerEntry as LedgerEntry,
+)
+from schemas.proof import (
+    LedgerPeriod as LedgerPeriod,
+)
+from schemas.proof import (
+    ReceiptCopies as ReceiptCopies,
+)
+from schemas.proof import (
+    ReceiptCopy as ReceiptCopy,
+)
 from schemas.registry import (
     TYPES as TYPES,
 )

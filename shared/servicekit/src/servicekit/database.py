@@ -5,7 +5,7 @@ does, so hot paths run Core statements that were compiled once, on the driver's 
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -22,7 +22,7 @@ IDLE_SECONDS_BEFORE_PING = 1.0
 """A pooled connection that has rested longer is tried before use: the server may have been restarted meanwhile."""
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are not annotated
-_DIALECT.paramstyle = "pyformat"
+_NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # as above
 
 
 class ReadSession(Session):
@@ -78,13 +78,14 @@ class Query:
     `IN` of a list cannot be compiled once and is refused.
     """
 
-    __slots__ = ("_constants", "_processors", "sql")
+    __slots__ = ("_constants", "_names", "_processors", "sql")
 
     def __init__(self, statement: sa.Executable) -> None:
-        compiled = cast("Any", statement).compile(dialect=_DIALECT)
+        compiled = cast("Any", statement).compile(dialect=_NUMBERED)
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise ValueError("A Query takes no expanding parameters: compare with ANY(:values) instead of IN.")
         self.sql: str = compiled.string
+        self._names: Sequence[str] = tuple(compiled.positiontup or ())
         self._constants: Mapping[str, Any] = {
             name: value for name, value in compiled.params.items() if not compiled.binds[name].required
         }
@@ -121,18 +122,19 @@ class Query:
                 session.connection().invalidate()
             raise
 
-    def _bound(self, values: Mapping[str, object]) -> dict[str, object]:
+    def _bound(self, values: Mapping[str, object]) -> list[object]:
         bound = {**self._constants, **values}
         for name, process in self._processors.items():
             bound[name] = process(bound[name])
-        return bound
+        return [bound[name] for name in self._names]
 
 
 def _cursor(session: Session) -> psycopg.Cursor[Any]:
+    """A cursor that takes `$1, $2 …` as the server does: the driver would translate long statements on every run."""
     if session.autoflush:
         session.flush()
     connection = session.connection().connection.driver_connection
-    return cast("psycopg.Connection[Any]", connection).cursor(row_factory=namedtuple_row)
+    return psycopg.RawCursor(cast("psycopg.Connection[Any]", connection), row_factory=namedtuple_row)
 
 
 def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

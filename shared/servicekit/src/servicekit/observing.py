@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import time
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 import orjson
 import structlog
@@ -113,13 +113,26 @@ class Metrics:
 
 
 class ObservingMiddleware:
-    """Gives each request its id, measures it, logs it, limits its body, and names the API's version."""
+    """Gives each request its id, measures it, logs it, limits its body, and names the API's version.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, api_version: str, body_limit_bytes: int) -> None:
+    The routes at paths that `streamed` matches take their bodies in parts, and limit them by themselves.
+    What a dependency puts into `request.state.response_headers` is on the answer, be it a problem or not.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        api_version: str,
+        body_limit_bytes: int,
+        streamed: re.Pattern[str] | None = None,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._api_version = api_version
         self._limit = body_limit_bytes
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an HTTP request on, observed; anything else as it is."""
@@ -137,17 +150,20 @@ class ObservingMiddleware:
             nonlocal status, answering
             if message["type"] == "http.response.start":
                 answering = True
-                status = message["status"]
+                status = int(message["status"])
                 added = MutableHeaders(scope=message)
                 added["X-Request-ID"] = request_id
                 added["API-Version"] = self._api_version
                 added["X-Content-Type-Options"] = "nosniff"
+                added.update(scope.get("state", {}).get("response_headers", {}))
                 if "cache-control" not in added:
                     added["Cache-Control"] = "no-store" if "etag" not in added else "private, no-cache"
             await send(message)
 
         try:
-            if _declared_length(headers) > self._limit:
+            if self._streamed is not None and self._streamed.fullmatch(scope["path"]):
+                await self._app(scope, receive, send_observed)
+            elif _declared_length(headers) > self._limit:
                 refusal = problem_response(Request(scope), BY_STATUS[HTTPStatus.REQUEST_ENTITY_TOO_LARGE])
                 refusal.headers["Connection"] = "close"
                 await refusal(scope, receive, send_observed)
@@ -159,13 +175,14 @@ class ObservingMiddleware:
             await answer_unexpected(Request(scope), error)(scope, receive, send_observed)
         finally:
             seconds = time.perf_counter() - began
-            route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.requests.labels(scope["method"], route, status).inc()
-            self._metrics.duration.labels(scope["method"], route).observe(seconds)
+            route = _template(scope)
+            method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"
+            self._metrics.requests.labels(method, route, status).inc()
+            self._metrics.duration.labels(method, route).observe(seconds)
             actor = scope.get("state", {}).get("actor")
             log.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 ms=round(seconds * 1000, 1),
@@ -185,6 +202,16 @@ class ObservingMiddleware:
             return message
 
         return receive_limited
+
+
+def _template(scope: Scope) -> str:
+    """The path with its parameters' names in place of their values: of those there are few, and none is personal."""
+    if "route" not in scope:
+        return "unknown"
+    path: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        path = path.replace(f"/{value}", f"/{{{name}}}", 1)
+    return path
 
 
 def _taken_or_new(request_id: str | None) -> str:

@@ -1,5 +1,6 @@
 """A service put together: one FastAPI application with everything that all routes share."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
@@ -10,13 +11,16 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI, Response
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from servicekit import idempotency, identity
+from servicekit import idempotency, identity, rate_limits
 from servicekit.database import make_engine, make_read_sessions, make_sessions
 from servicekit.documenting import describe_problems, install_docs
+from servicekit.files import receiving, scanning
 from servicekit.identity import Identity
 from servicekit.observing import Metrics, ObservingMiddleware
 from servicekit.problems import DomainError, Problem, install_problems
+from servicekit.rate_limits import Rate
 from servicekit.settings import ServiceSettings
 
 Check = Callable[[], str | None]
@@ -29,6 +33,8 @@ EXPOSED_HEADERS = (
     "Idempotency-Replayed",
     "Link",
     "Location",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "X-Request-ID",
 )
@@ -45,16 +51,18 @@ def create_service(
     problems: Mapping[type[DomainError], Problem],
     migrations_head: str,
     tags: Sequence[dict[str, Any]] = (),
+    streamed: re.Pattern[str] | None = None,
 ) -> FastAPI:
     """An application with its routes under `/v1`, problems, identity, metrics and health.
 
-    `app.state` carries what requests need: `sessions`, `read_sessions`, `identity`, `metrics`, `checks` (a name ->
-    `Check` mapping that `/readyz` runs; add to it) and `alongside` (async context managers that live as long as the
-    application; add to it before it starts).
+    `app.state` carries what requests need: `sessions`, `read_sessions`, `identity`, `metrics`, `rate_limits`, `checks`
+    (a name -> `Check` mapping that `/readyz` runs; add to it) and `alongside` (async context managers that live as
+    long as the application; add to it before it starts).
 
     Args:
         audience: the service's code, which its tokens name in `aud`.
         migrations_head: the revision that the database must be at.
+        streamed: the paths whose routes take files, and limit their bodies by themselves.
     """
     engine = make_engine(settings.database_url, pool_size=settings.database_pool_size, name=audience)
     read_engine = make_engine(
@@ -90,9 +98,14 @@ def create_service(
     app.state.read_sessions = make_read_sessions(read_engine)
     app.state.identity = Identity(issuer=settings.issuer, audience=audience, jwks=settings.issuer_jwks)
     app.state.metrics = metrics
+    app.state.rate_limits = {
+        "public-read": Rate.parse(settings.public_read_rate),
+        "public-write": Rate.parse(settings.public_write_rate),
+    }
     app.state.alongside = alongside
     app.state.checks = {"database": _database_check(read_engine, migrations_head)}
-    install_problems(app, {**identity.PROBLEMS, **idempotency.PROBLEMS, **problems})
+    own = (identity, idempotency, rate_limits, receiving, scanning)
+    install_problems(app, {kind: problem for part in own for kind, problem in part.PROBLEMS.items()} | dict(problems))
     install_docs(app)
     _install_health(app)
     for router in routers:
@@ -114,8 +127,14 @@ def create_service(
             expose_headers=list(EXPOSED_HEADERS),
         )
     app.add_middleware(
-        ObservingMiddleware, metrics=metrics, api_version=version, body_limit_bytes=settings.body_limit_bytes
+        ObservingMiddleware,
+        metrics=metrics,
+        api_version=version,
+        body_limit_bytes=settings.body_limit_bytes,
+        streamed=streamed,
     )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[str(proxy) for proxy in settings.trusted_proxies])
     return app
 
 

@@ -22,6 +22,7 @@ def serve(app: FastAPI, settings: ServiceSettings, *, name: str) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application itself believes the proxies that its settings name
         date_header=True,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

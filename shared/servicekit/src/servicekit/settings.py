@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyNetwork, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit import development_issuer
+from servicekit.rate_limits import RATE_PATTERN
 
 SECRETS_DIR = Path("/run/secrets")
 
@@ -36,6 +37,15 @@ class ServiceSettings(BaseSettings):
     issuer: str = Field(description="The OIDC issuer whose tokens are taken.")
     issuer_jwks: str = Field(description="The issuer's JWK Set: a URL, or a file.")
     cors_origins: tuple[str, ...] = Field((), description="Origins of front ends that may call from a browser.")
+    public_read_rate: str = Field(
+        "120/minute", pattern=RATE_PATTERN, description="How often an address may read without a token."
+    )
+    public_write_rate: str = Field(
+        "60/minute", pattern=RATE_PATTERN, description="How often an address may send something without a token."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     body_limit_bytes: int = Field(1024 * 1024, ge=1024, description="A larger body is refused with 413.")
     shutdown_seconds: int = Field(10, ge=1, description="How long running requests may take to finish at a stop.")

@@ -99,6 +99,20 @@ def add_working_days(start: date, days: int, holidays: Container[date]) -> date:
     return on
 
 
+def last_day_before(end: date, days: int, holidays: Container[date]) -> date:
+    """The last day after which `days` working days have begun by the day `end`, which counts itself.
+
+    Raises ValueError for a negative number.
+    """
+    if days < 0:
+        raise ValueError("a span cannot be a negative number of days")
+    on = end
+    while days:
+        days -= is_working_day(on, holidays)
+        on -= _ONE_DAY
+    return on
+
+
 def days_left(due_on: date, today: date, holidays: Container[date]) -> int:
     """Working days in Bangkok from `today` until `due_on`; negative when overdue.
 

@@ -36,7 +36,7 @@ LENGTH_PENALTY: Final = 0.75  # b: how much a long document must repeat it
 # these the rarest are looked up until they stand in so many documents together; and the best of the documents found are
 # then scored by the rest.
 TERMS_TO_WEIGH: Final = 96
-POSTINGS_TO_READ: Final = 6_000
+POSTINGS_TO_READ: Final = 10_000
 CANDIDATES: Final = 50
 
 
@@ -197,7 +197,7 @@ def search_statement(
     found = (
         sa.select(postings.c.document, sa.func.sum(rated.c.weight * postings.c.weight).label("score"))
         .select_from(rated.join(postings, postings.c.term == rated.c.term))
-        .where(rated.c.read_before < POSTINGS_TO_READ)
+        .where(rated.c.is_read)
         .group_by(postings.c.document)
     )
     if eligible is not None:
@@ -206,7 +206,7 @@ def search_statement(
     rest = (
         sa.select(sa.func.sum(rated.c.weight * postings.c.weight).label("score"))
         .select_from(rated.join(postings, postings.c.term == rated.c.term))
-        .where(rated.c.read_before >= POSTINGS_TO_READ, postings.c.document == candidates.c.document)
+        .where(~rated.c.is_read, postings.c.document == candidates.c.document)
         .lateral("rest")
     )
     score = (candidates.c.score + sa.func.coalesce(rest.c.score, 0)).label("score")
@@ -229,7 +229,7 @@ def search_statement(
 
 
 def _rated(index: SearchIndex) -> sa.CTE:
-    """The terms asked for, rarest first, each with its weight and how many postings are read before its own."""
+    """The weightiest of the terms asked for, each with its weight, and whether all its postings are read."""
     asked = (
         sa.func.unnest(
             sa.bindparam("terms", type_=ARRAY(sa.BigInteger)), sa.bindparam("boosts", type_=ARRAY(sa.Double))
@@ -246,10 +246,9 @@ def _rated(index: SearchIndex) -> sa.CTE:
         .limit(TERMS_TO_WEIGH)
         .subquery("weighed")
     )
-    read_before = sa.func.sum(weighed.c.documents).over(order_by=(weighed.c.documents, weighed.c.term))
-    return _materialised(
-        sa.select(weighed.c.term, weighed.c.weight, (read_before - weighed.c.documents).label("read_before")), "rated"
-    )
+    read = sa.func.sum(weighed.c.documents).over(order_by=(weighed.c.documents, weighed.c.term))
+    is_read = sa.or_(read <= POSTINGS_TO_READ, read == weighed.c.documents)  # the rarest in any case
+    return _materialised(sa.select(weighed.c.term, weighed.c.weight, is_read.label("is_read")), "rated")
 
 
 def _materialised(select: sa.Select[Any], name: str) -> sa.CTE:

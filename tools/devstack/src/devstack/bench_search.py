@@ -77,8 +77,8 @@ def without_tones(text: str) -> str:
 
 WAYS: Final[Mapping[str, Callable[[str], str]]] = {
     "as asked": str,
-    "10 % of letters wrong": misspelt,
-    "no tone marks": without_tones,
+    "1 in 10 wrong": misspelt,
+    "without tones": without_tones,
 }
 
 
@@ -189,7 +189,9 @@ def measure(server: Server, folder: Path, table: Table) -> None:
             with screen.status(f"{name}: multiplying to {SCALE:,} …"), database(server, "bench") as sessions:
                 fill(sessions, {document_id: text[:SCALED_CHARACTERS] for document_id, text in texts.items()})
                 multiply(sessions, times)
-                _add(table, f"{name} ({times * len(texts):,})", "as asked", ask(sessions, questions, str))
+                result = ask(sessions, questions, str)
+                # Where a document has copies, being found first means nothing: only the time is told.
+                table.add_row(f"{name} ({times * len(texts):,})", "as asked", "–", "–", "–", *_times(result))
 
 
 def _add(table: Table, documents: str, how: str, result: Result) -> None:
@@ -198,8 +200,12 @@ def _add(table: Table, documents: str, how: str, result: Result) -> None:
         how,
         *(f"{result.within(places):.3f}" for places in (1, 5)),
         f"{result.mean_reciprocal_rank():.3f}",
-        *(f"{result.percentile(percent):.1f}" for percent in (50, 95)),
+        *_times(result),
     )
+
+
+def _times(result: Result) -> list[str]:
+    return [f"{result.percentile(percent):.1f}" for percent in (50, 95)]
 
 
 def main(

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack import compose
+from devstack.bench import bench
 from devstack.demo import demo
 from devstack.processes import Supervisor
 from devstack.stack import Service, Stack, StackError, mint_tokens, our_services
@@ -69,6 +70,7 @@ def forget(*, data: Data = Path(".data")) -> None:
 
 
 app.command()(demo)
+app.command()(bench)
 
 
 def run_stack(stack: Stack) -> None:

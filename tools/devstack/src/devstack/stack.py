@@ -111,8 +111,9 @@ class Stack:
             environments = {service.code: self._environment(service, server) for service in self.services}
             with Supervisor(self._programs(environments), data=self.data, say=self._say) as supervisor:
                 self._check_ports()
-                self._prepare_databases(server, environments)
+                self._migrate(server, environments)
                 supervisor.start()
+                self._load_samples(environments)  # while the services load what they need
                 self._wait_until_ready(supervisor)
                 write_secret_file(self.run_file, json.dumps(self.addresses_and_tokens(), indent=2))
                 try:
@@ -174,6 +175,7 @@ class Stack:
             issuer_jwks=self._issuer_jwks,
             exchange_keys=self._exchange_keys(service),
             relay_in_service=not self._separate_relays,
+            attachments=self.data / "attachments" / service.code,
         )
 
     def _programs(self, environments: Mapping[str, Mapping[str, str]]) -> list[Program]:
@@ -202,17 +204,23 @@ class Stack:
                         f"or choose another port with {service.port_option}."
                     ) from None
 
-    def _prepare_databases(self, server: Server, environments: Mapping[str, Mapping[str, str]]) -> None:
-        def prepare(service: Service) -> None:
+    def _migrate(self, server: Server, environments: Mapping[str, Mapping[str, str]]) -> None:
+        def migrate(service: Service) -> None:
             server.create_database(service.code, exist_ok=True)
             self._run(service, "migrate", environments[service.code])
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(migrate, self.services))
+
+    def _load_samples(self, environments: Mapping[str, Mapping[str, str]]) -> None:
+        def load(service: Service) -> None:
             sampled = self.data / f"{service.code}.sampled"
             if not sampled.exists():
                 self._run(service, "sample", environments[service.code])
                 sampled.touch()
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(prepare, self.services))
+            list(pool.map(load, self.services))
 
     def _run(self, service: Service, command: str, environment: Mapping[str, str]) -> None:
         words = [*service.command, command]
@@ -247,12 +255,14 @@ def environment_of(
     issuer_jwks: Path,
     exchange_keys: Path,
     relay_in_service: bool,
+    attachments: Path,
 ) -> Mapping[str, str]:
     """Our own environment, with the settings of a service that trusts the development issuer.
 
     Args:
         public_url: the base URL by which its peers reach it.
         peers: the base URLs of its peers by their codes.
+        attachments: the folder in which it keeps attached files.
     """
     settings = {
         "DATABASE_URL": database_url,
@@ -265,6 +275,7 @@ def environment_of(
         "EXCHANGE_KEYS_FILE": str(exchange_keys),
         "PEERS": json.dumps({code: {"url": url} for code, url in peers.items()}),
         "RELAY_IN_SERVICE": str(relay_in_service).lower(),
+        "ATTACHMENTS_URL": attachments.absolute().as_uri(),
     }
     return os.environ | {f"{service.code.upper()}_{name}": value for name, value in settings.items()}
 

@@ -1,8 +1,8 @@
 """Answering at once, under the Centre's own authority."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,14 +11,24 @@ from sqlalchemy.orm import Session
 
 from center1111 import steps
 from center1111.codes import AnswerOrigin
-from center1111.journey import ArticleState, Move
-from center1111.records import Answer, AnswerArticle, Article, Complaint
+from center1111.deadlines import Deadlines
+from center1111.journey import MOVES, ArticleState, Move, State
+from center1111.records import Answer, AnswerArticle, Article, Complaint, ComplaintLink
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
 from servicekit.versions import Versions
 from servicekit.words import Words
 
 _NOT_IN_FORCE: Final = Words("ไม่พบบทความนี้ หรือบทความนี้ยังไม่เผยแพร่หรือเลิกใช้แล้ว", "There is no such article in force.")
+
+_NOT_LINKED: Final = (
+    "not_linked",
+    Words("เรื่องนี้ไม่ได้เชื่อมโยงกับเรื่องที่ตอบ โปรดเชื่อมโยงก่อน", "It is not linked to the complaint: link them first."),
+)
+_NOT_ANSWERABLE: Final = (
+    "cannot_be_answered",
+    Words("สถานะของเรื่องนี้ยังตอบไม่ได้ หรือตอบไปแล้ว", "In its present state it cannot be answered by the Centre."),
+)
 
 
 def answer(
@@ -28,8 +38,10 @@ def answer(
     text: str,
     article_ids: Sequence[UUID],
     wanted: Versions,
+    deadlines: Deadlines,
     by: str,
     now: datetime,
+    note: str | None = None,
 ) -> tuple[Complaint, Answer]:
     """Answer a verified complaint, and keep which versions of which articles the answer used.
 
@@ -38,10 +50,12 @@ def answer(
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
-    steps.advance(session, complaint, Move.ANSWER, by=by, now=now)
+    steps.advance(session, complaint, Move.ANSWER, by=by, now=now, note=note)
     complaint.answered_at = now
     complaint.answer_origin = AnswerOrigin.CENTRE
     complaint.work_group = None
+    complaint.tell_due_at = deadlines.tell_due(now)
+    complaint.told_at = None
     used = _versions_in_force(session, article_ids)
     given = Answer(
         id=uuid7(),
@@ -58,6 +72,56 @@ def answer(
     session.add_all(AnswerArticle(answer_id=given.id, article_id=id_, number=number) for id_, number in used.items())
     session.flush()
     return complaint, given
+
+
+def answer_together(
+    session: Session,
+    complaint_id: UUID,
+    *,
+    also_for: Sequence[UUID],
+    text: str,
+    article_ids: Sequence[UUID],
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
+) -> Complaint:
+    """Give one answer to a complaint and to others that are linked to it: to all of them, or to none.
+
+    Raises:
+        InvalidInput: one of the others is not linked to it or cannot be answered, or an article is not in force.
+        ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    if also_for:
+        # All are locked in the order of their ids, so that no two changes can wait for each other.
+        everyone = sa.any_(sa.literal([complaint_id, *also_for], ARRAY(sa.Uuid)))
+        locked = session.scalars(
+            sa.select(Complaint).where(Complaint.id == everyone).order_by(Complaint.id).with_for_update()
+        ).all()
+        _refuse_others(session, complaint_id, also_for, {one.id: one.state for one in locked})
+    given: dict[str, Any] = {"text": text, "article_ids": article_ids, "deadlines": deadlines, "by": by, "now": now}
+    complaint, _ = answer(session, complaint_id, wanted=wanted, **given)
+    for other_id in also_for:
+        answer(session, other_id, wanted=None, note=f"with {complaint.tracking_number}", **given)
+    return complaint
+
+
+def _refuse_others(
+    session: Session, complaint_id: UUID, also_for: Sequence[UUID], states: Mapping[UUID, State]
+) -> None:
+    named_here = ComplaintLink.complaint_id == complaint_id
+    linked = session.scalars(
+        sa.select(sa.case((named_here, ComplaintLink.other_id), else_=ComplaintLink.complaint_id)).where(
+            sa.or_(named_here, ComplaintLink.other_id == complaint_id), ComplaintLink.removed_at.is_(None)
+        )
+    ).all()
+    wrong = [
+        FieldError(f"/also_for/{position}", *(_NOT_ANSWERABLE if other_id in linked else _NOT_LINKED))
+        for position, other_id in enumerate(also_for)
+        if other_id not in linked or (states[other_id], Move.ANSWER) not in MOVES
+    ]
+    if wrong:
+        raise InvalidInput(*wrong)
 
 
 def _versions_in_force(session: Session, article_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from fastapi import Response
 from pydantic import ConfigDict, Field
 
-from center1111.answers.actions import answer
+from center1111.answers.actions import answer_together
 from center1111.complaint_view import ANSWER_OBJECT, AnswerView, read_complaint, tell_version
+from center1111.deadlines import Due
 from center1111.fields import LongText
 from center1111.records import Answer
 from center1111.roles import CaseOfficer, Reader
@@ -41,6 +42,10 @@ class NewAnswer(Body):
     article_ids: Annotated[
         tuple[UUID, ...], Field(max_length=20, description="The articles in force from which it was answered.")
     ] = ()
+    also_for: Annotated[
+        tuple[UUID, ...],
+        Field(max_length=100, description="Other complaints linked to this one that get the same answer: all or none."),
+    ] = ()
 
 
 @router.post("/complaints/{complaint_id}/answers", status_code=201, summary="Answer at once, from the knowledge base")
@@ -50,17 +55,20 @@ def post_answer(
     *,
     session: Transaction,
     now: Now,
+    due: Due,
     actor: CaseOfficer,
     wanted: IfMatch,
     response: Response,
 ) -> AnswerView:
-    """The complaint is `answered`. Which version of each article was used is kept."""
-    complaint, _ = answer(
+    """The complaint is `answered`, and those in `also_for`. Which version of each article was used is kept."""
+    complaint = answer_together(
         session,
         complaint_id,
         text=new.text,
+        also_for=[one for one in dict.fromkeys(new.also_for) if one != complaint_id],
         article_ids=list(dict.fromkeys(new.article_ids)),
         wanted=wanted,
+        deadlines=due,
         by=actor.subject,
         now=now,
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from center1111 import steps
+from center1111.deadlines import Deadlines
 from center1111.journey import Move
 from servicekit.versions import Versions
 
@@ -17,11 +18,24 @@ def close(session: Session, complaint_id: UUID, *, note: str | None, wanted: Ver
     complaint.closed_at = now
 
 
-def reopen(session: Session, complaint_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime) -> None:
-    """Make an answered or closed complaint the Centre's to answer again. The answers so far stay on record."""
+def reopen(
+    session: Session,
+    complaint_id: UUID,
+    *,
+    reason: str,
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
+) -> None:
+    """Make an answered or closed complaint the Centre's to answer again, within a new limit.
+
+    The answers so far stay on record.
+    """
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     steps.advance(session, complaint, Move.REOPEN, by=by, now=now, note=reason)
     complaint.closed_at = None
+    complaint.due_at = deadlines.answer_due(now)
 
 
 def withdraw(session: Session, complaint_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime) -> None:

@@ -7,6 +7,7 @@ from fastapi import Response
 
 from center1111.closure import actions
 from center1111.complaint_view import ComplaintView, read_complaint, tell_version
+from center1111.deadlines import Due
 from center1111.fields import Note
 from center1111.roles import CaseOfficer, Corrector
 from servicekit.clock import Now
@@ -54,10 +55,10 @@ def post_closure(
 
 @router.post("/complaints/{complaint_id}/reopening", summary="Reopen an answered or closed complaint")
 def post_reopening(
-    complaint_id: UUID, new: Reasoned, *, session: Transaction, now: Now, actor: CaseOfficer, wanted: IfMatch
+    complaint_id: UUID, new: Reasoned, *, session: Transaction, now: Now, due: Due, actor: CaseOfficer, wanted: IfMatch
 ) -> ComplaintView:
-    """It is `verified` again: to be answered, or referred."""
-    actions.reopen(session, complaint_id, reason=new.reason, wanted=wanted, by=actor.subject, now=now)
+    """It is `verified` again: to be answered within a new limit, or referred."""
+    actions.reopen(session, complaint_id, reason=new.reason, wanted=wanted, deadlines=due, by=actor.subject, now=now)
     return read_complaint(session, complaint_id, for_=actor)
 
 

@@ -7,16 +7,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import REGCLASS, insert
+from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS, insert
 from sqlalchemy.orm import Session
 
 from center1111 import steps
+from center1111.codes import MarkKind
 from center1111.deadlines import Deadlines
+from center1111.fields import WITHHELD
 from center1111.intake import rules
 from center1111.intake.bodies import NewComplainant, NewComplaint, NewPlace
 from center1111.journey import Move, State
-from center1111.records import Complainant, Complaint, HistoryEntry
+from center1111.records import Complainant, ComplainantMark, Complaint, HistoryEntry
 from center1111.tracking_secret import digest_of, make_secret
+from center1111.writers import Writers
 from servicekit.database import Query
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
@@ -26,6 +29,7 @@ _PLACE: Final = tuple(NewPlace.model_fields)
 _COMPLAINANT: Final = tuple(NewComplainant.model_fields)
 _NOBODY: Final = NewComplainant()
 _NOWHERE: Final = NewPlace()
+_DERIVED: Final = {"search_text", "text_sketch"}
 
 _NEXT_SERIAL = Query(sa.select(sa.func.nextval(sa.cast(sa.bindparam("sequence", type_=sa.Text), REGCLASS))))
 
@@ -41,6 +45,7 @@ def _bound(table: sa.Table, *left_out: str) -> dict[str, sa.BindParameter[Any]]:
 _complaints = Complaint.metadata.tables[Complaint.__tablename__]
 _complainants = Complaint.metadata.tables[Complainant.__tablename__]
 _history = Complaint.metadata.tables[HistoryEntry.__tablename__]
+_id = sa.bindparam("complaints_id", type_=sa.Uuid)
 _DECIDED_LATER: Final = (
     "verified_at",
     "verified_by",
@@ -50,10 +55,28 @@ _DECIDED_LATER: Final = (
     "answer_origin",
     "work_group",
     "closed_at",
+    "tell_due_at",
+    "told_at",
+    "clock_stopped_at",
 )
 
-_id = sa.bindparam("complaints_id", type_=sa.Uuid)
-_register_complaint = insert(_complaints).values(_bound(_complaints, *_DECIDED_LATER)).cte("complaint")
+_marks = Complaint.metadata.tables[ComplainantMark.__tablename__]
+_told_marks = sa.bindparam("marks", type_=ARRAY(sa.LargeBinary))
+_wrote_before = (
+    sa.select(sa.func.count(_marks.c.complaint_id.distinct()) >= sa.bindparam("repeat_after", type_=sa.Integer))
+    .where(_marks.c.mark == sa.any_(_told_marks), _marks.c.complaint_id >= sa.bindparam("since", type_=sa.Uuid))
+    .scalar_subquery()
+)
+_register_complaint = (
+    insert(_complaints)
+    .values({**_bound(_complaints, "repeat_writer", *_DECIDED_LATER), "repeat_writer": _wrote_before})
+    .cte("complaint")
+)
+_insert_marks = insert(_marks).from_select(
+    ["complaint_id", "kind", "mark"],
+    sa.select(_id, sa.func.unnest(sa.bindparam("mark_kinds", type_=ARRAY(sa.Text))), sa.func.unnest(_told_marks)),
+)
+_register_marks = _insert_marks.returning(_marks.c.mark).cte("marks_made")
 _register_complainant = (
     insert(_complainants)
     .values({**_bound(_complainants, "complaint_id"), "complaint_id": _id})
@@ -73,8 +96,10 @@ _register_history = (
     .returning(_history.c.id)
 )
 # Complaint, complainant and history in one round trip: recording is what the Centre does most.
-_REGISTER = Query(_register_history.add_cte(_register_complaint, _register_complainant))
-_REGISTER_ANONYMOUS = Query(_register_history.add_cte(_register_complaint))
+_REGISTER = Query(_register_history.add_cte(_register_complaint, _register_complainant, _register_marks))
+_REGISTER_ANONYMOUS = Query(_register_history.add_cte(_register_complaint, _register_marks))
+_INSERT_MARKS = Query(_insert_marks)
+_DELETE_MARKS = Query(sa.delete(_marks).where(_marks.c.complaint_id == _id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +118,7 @@ def register_complaint(
     by: str,
     client_id: str | None = None,
     deadlines: Deadlines,
+    writers: Writers,
     now: datetime,
 ) -> Registered:
     """Record a complaint, its complainant apart, and the first line of its history.
@@ -101,7 +127,7 @@ def register_complaint(
         InvalidInput: the evidence contradicts the date of receipt.
     """
     received_at = new.received_at or now
-    _refuse_contradictions(new, received_at)
+    refuse_contradictions(new, received_at)
     year = rules.tracking_year(now)
     number = rules.tracking_number(year, _NEXT_SERIAL.scalar(session, sequence=f"tracking_numbers_{year}") or 0)
     secret = make_secret()
@@ -116,9 +142,13 @@ def register_complaint(
         "complaints_recorded_by": by,
         "complaints_client_id": client_id,
         "complaints_due_at": deadlines.answer_due(received_at),
+        "complaints_verify_due_at": deadlines.verify_due(received_at),
         "complaints_changed_at": now,
         "history_id": uuid7(),
         **{f"complaints_{name}": value for name, value in _content(new, received_at).items()},
+        **_marks_of(new, writers),
+        "repeat_after": writers.repeat_from - 1,
+        "since": writers.since(now),
     }
     if new.complainant is None or new.complainant == _NOBODY:
         _REGISTER_ANONYMOUS.run(session, **values)
@@ -129,7 +159,14 @@ def register_complaint(
 
 
 def correct_complaint(
-    session: Session, complaint_id: UUID, corrected: NewComplaint, *, wanted: Versions, by: str, now: datetime
+    session: Session,
+    complaint_id: UUID,
+    corrected: NewComplaint,
+    *,
+    wanted: Versions,
+    writers: Writers,
+    by: str,
+    now: datetime,
 ) -> None:
     """Make the complaint say what `corrected` says; its history names the fields that changed, not what they held.
 
@@ -139,15 +176,17 @@ def correct_complaint(
     """
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     received_at = corrected.received_at or complaint.received_at
-    _refuse_contradictions(corrected, received_at)
+    refuse_contradictions(corrected, received_at)
     content = _content(corrected, received_at)
-    changed = {name for name, value in content.items() if getattr(complaint, name) != value} - {"search_text"}
+    changed = {name for name, value in content.items() if getattr(complaint, name) != value} - _DERIVED
     if _correct_complainant(session, complaint_id, corrected.complainant or _NOBODY):
         changed.add("complainant")
     for name, value in content.items():
         setattr(complaint, name, value)
     if changed:
         steps.advance(session, complaint, Move.CORRECT, by=by, now=now, note=", ".join(sorted(changed)))
+        _DELETE_MARKS.run(session, complaints_id=complaint_id)
+        _INSERT_MARKS.run(session, complaints_id=complaint_id, **_marks_of(corrected, writers))
 
 
 def _correct_complainant(session: Session, complaint_id: UUID, corrected: NewComplainant) -> bool:
@@ -162,14 +201,28 @@ def _correct_complainant(session: Session, complaint_id: UUID, corrected: NewCom
     return True
 
 
+def _marks_of(new: NewComplaint, writers: Writers) -> dict[str, Any]:
+    complainant = new.complainant or _NOBODY
+    caller = getattr(new.evidence, "caller_number", WITHHELD)
+    known = {
+        MarkKind.NATIONAL_ID: complainant.national_id,
+        MarkKind.PHONE: complainant.phone or (None if caller == WITHHELD else caller),
+        MarkKind.EMAIL: complainant.email,
+    }
+    marks = writers.marks_of(known)
+    return {"mark_kinds": [kind.value for kind in marks], "marks": list(marks.values())}
+
+
 def _content(new: NewComplaint, received_at: datetime) -> Mapping[str, Any]:
     place = new.place or _NOWHERE
+    searched = rules.search_text(new.subject, new.details)
     return {
         "channel": new.channel,
         "kind": new.kind,
         "subject": new.subject,
         "details": new.details,
-        "search_text": rules.search_text(new.subject, new.details),
+        "search_text": searched,
+        "text_sketch": rules.text_sketch(searched),
         "confidential": new.confidential,
         **{name: getattr(place, name) for name in _PLACE},
         "evidence": new.evidence.model_dump(mode="json"),
@@ -177,7 +230,12 @@ def _content(new: NewComplaint, received_at: datetime) -> Mapping[str, Any]:
     }
 
 
-def _refuse_contradictions(new: NewComplaint, received_at: datetime) -> None:
+def refuse_contradictions(new: NewComplaint, received_at: datetime) -> None:
+    """Refuse evidence that is younger than the complaint which it belongs to.
+
+    Raises:
+        InvalidInput: all that is so.
+    """
     faults = list(rules.contradictions(new.evidence.model_dump(), received_at))
     if faults:
         raise InvalidInput(*(FieldError(fault.pointer, fault.code, fault.detail) for fault in faults))

@@ -20,6 +20,7 @@ from center1111.fields import (
 from schemas import Channel, Kind
 from servicekit.fields import Body, refused
 from servicekit.words import Words
+from thaikit.places import Area, Level, find_area
 
 
 class LetterEvidence(Body):
@@ -27,14 +28,14 @@ class LetterEvidence(Body):
 
     postmarked_on: PastDay
     registered_number: Annotated[Name | None, Field(examples=["EF582568151TH"])] = None
-    pages: int = Field(ge=1, le=10_000, strict=True)
+    pages: int | None = Field(None, ge=1, le=10_000, strict=True)
 
 
 class HotlineEvidence(Body):
     """What the telephone exchange tells of a call to 1111."""
 
     caller_number: CallerNumber = Field(description="`withheld` when the caller's number was not shown.")
-    call_started_at: PastMoment
+    call_started_at: PastMoment | None = None
     recording_ref: Name | None = None
 
 
@@ -42,7 +43,7 @@ class WalkInEvidence(Body):
     """Where a person came to, and whether their identity card was seen."""
 
     counter: Name
-    id_checked: bool = Field(strict=True)
+    id_checked: bool = Field(default=False, strict=True)
 
 
 class WebsiteEvidence(Body):
@@ -86,13 +87,67 @@ class NewComplainant(Body):
     address: Annotated[Address | None, Field(description="Where letters reach them.")] = None
 
 
-class NewPlace(Body):
-    """Where it happened."""
+_NO_SUCH_AREA: Final = {
+    Level.PROVINCE: Words(
+        "ไม่มีจังหวัดชื่อนี้ ดูรายชื่อที่ /v1/code-lists/provinces",
+        "There is no such province: see /v1/code-lists/provinces.",
+    ),
+    Level.DISTRICT: Words(
+        "จังหวัดนี้ไม่มีอำเภอหรือเขตชื่อนี้ ดูรายชื่อที่ /v1/code-lists/districts",
+        "The province has no such district: see /v1/code-lists/districts.",
+    ),
+    Level.SUBDISTRICT: Words(
+        "อำเภอนี้ไม่มีตำบลหรือแขวงชื่อนี้ ดูรายชื่อที่ /v1/code-lists/subdistricts",
+        "The district has no such subdistrict: see /v1/code-lists/subdistricts.",
+    ),
+}
 
-    province: Name | None = None
-    district: Name | None = None
-    subdistrict: Name | None = None
+
+def _area(level: Level, name: str | None, parent: str | None = None) -> Area | None:
+    if name is None:
+        return None
+    found = find_area(level, name, parent=parent)
+    if found is None:
+        raise refused("unknown_place", _NO_SUCH_AREA[level])
+    return found
+
+
+class NewPlace(Body):
+    """Where it happened: names of the official list, in Thai or English, which are kept in Thai; community is free."""
+
+    province: Annotated[Name | None, Field(examples=["ลำพูน"])] = None
+    district: Annotated[Name | None, Field(examples=["เมืองลำพูน"])] = None
+    subdistrict: Annotated[Name | None, Field(examples=["บ้านกลาง"])] = None
     community: Name | None = None
+
+    @field_validator("province")
+    @classmethod
+    def _known_province(cls, name: str | None) -> str | None:
+        area = _area(Level.PROVINCE, name)
+        return None if area is None else area.th
+
+    @field_validator("district")
+    @classmethod
+    def _known_district(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is None or "province" not in info.data:  # a wrong province is refused by itself
+            return name
+        province = _area(Level.PROVINCE, info.data["province"])
+        if province is None:
+            raise refused("province_required", Words("ต้องระบุจังหวัดด้วย", "A district needs its province."))
+        area = _area(Level.DISTRICT, name, province.code)
+        return None if area is None else area.th
+
+    @field_validator("subdistrict")
+    @classmethod
+    def _known_subdistrict(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is None or not {"province", "district"} <= info.data.keys():
+            return name
+        if info.data["district"] is None:
+            raise refused("district_required", Words("ต้องระบุอำเภอหรือเขตด้วย", "A subdistrict needs its district."))
+        province = _area(Level.PROVINCE, info.data["province"])
+        district = _area(Level.DISTRICT, info.data["district"], None if province is None else province.code)
+        area = _area(Level.SUBDISTRICT, name, None if district is None else district.code)
+        return None if area is None else area.th
 
 
 _EXAMPLE: Final[dict[str, Any]] = {

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from center1111.records import Complaint, Referral
+from center1111.standing import ANSWER_IS_DUE, standing_filters
 from servicekit.database import Query
 from thaikit.text import skeleton, words
 
@@ -33,6 +34,7 @@ _SHOWN: Final = (
     Complaint.due_at,
     Complaint.answer_origin,
     Complaint.work_group,
+    Complaint.repeat_writer,
 )
 
 SORTS: Final[Mapping[str, InstrumentedAttribute[Any]]] = {
@@ -70,10 +72,13 @@ FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "work_group": _is_one_of(Complaint.work_group),
     "tracking_number": _is_one_of(Complaint.tracking_number),
     "client_id": _is_one_of(Complaint.client_id),
-    "received_from": _since(Complaint.received_at),
-    "received_to": _before(Complaint.received_at),
+    "from": _since(Complaint.received_at),
+    "to": _before(Complaint.received_at),
     "recorded_from": _since(Complaint.recorded_at),
     "recorded_to": _before(Complaint.recorded_at),
+    "repeat_writer": lambda name: Complaint.repeat_writer == sa.bindparam(name, type_=sa.Boolean),
+    **standing_filters(Complaint.due_at, ANSWER_IS_DUE),
+    "clock_stopped": lambda name: Complaint.clock_stopped_at.is_not(None) == sa.bindparam(name, type_=sa.Boolean),
     "due_to": _before(Complaint.due_at),
     "referred_to": _referred_to,
     # Each word must stand in the text; the trigram index finds the candidates.

@@ -8,7 +8,7 @@ from fastapi import Body as RequestBody
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
-from center1111.codes import AnswerOrigin
+from center1111.codes import AnswerOrigin, Standing
 from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
 from center1111.fields import Name
@@ -18,17 +18,20 @@ from center1111.intake.bodies import NewComplaint, NewPublicComplaint
 from center1111.journey import State
 from center1111.merge_patch import patched
 from center1111.roles import Corrector, Reader, Recorder
+from center1111.standing import standing_values
+from center1111.writers import KnownWriters
 from schemas import Channel, Kind
 from servicekit.clock import Now
 from servicekit.fields import Line, Timestamp, View
 from servicekit.filters import CommaIsOr
 from servicekit.identity import Actor
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired, check_version
 
 router = Router(tags=["complaints"])
-public_router = Router(tags=["public"])
+public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 
 PUBLIC: Final = "public"
 """Who recorded what came by the public website."""
@@ -74,6 +77,7 @@ class ComplaintLine(View):
     due_at: datetime
     answer_origin: AnswerOrigin | None
     work_group: str | None
+    repeat_writer: bool = Field(description="The complainant had written often before.")
 
 
 class Counts(View):
@@ -89,6 +93,8 @@ Names = Annotated[list[Name] | None, CommaIsOr, Query()]
 async def _wanted(
     *,
     actor: Reader,
+    now: Now,
+    due: Due,
     state: Annotated[list[State] | None, CommaIsOr, Query()] = None,
     channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
     kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
@@ -98,11 +104,16 @@ async def _wanted(
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
     ] = None,
-    received_from: Annotated[Timestamp | None, Query()] = None,
-    received_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
+    from_: Annotated[Timestamp | None, Query(alias="from", description="Received at this moment or later.")] = None,
+    to: Annotated[Timestamp | None, Query(description="Received before this moment.")] = None,
     recorded_from: Annotated[Timestamp | None, Query()] = None,
     recorded_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
+    repeat_writer: Annotated[bool | None, Query(description="Of those who write often.")] = None,
+    standing: Annotated[
+        list[Standing] | None, CommaIsOr, Query(description="How the open deadline of its answer stands.")
+    ] = None,
+    clock_stopped: Annotated[bool | None, Query(description="Whose clock stands still.")] = None,
     q: Annotated[
         Annotated[str, Line(200)] | None,
         Query(description="Words that all stand in subject or details; dropped tone marks do not matter."),
@@ -116,11 +127,14 @@ async def _wanted(
         "work_group": work_group,
         "tracking_number": tracking_number,
         "referred_to": referred_to,
-        "received_from": received_from,
-        "received_to": received_to,
+        "from": from_,
+        "to": to,
         "recorded_from": recorded_from,
         "recorded_to": recorded_to,
         "due_to": due_to,
+        "repeat_writer": repeat_writer,
+        "clock_stopped": clock_stopped,
+        **standing_values(standing, due, now),
         "q": queries.patterns_of(q) if q else None,
         "client_id": [actor.client_id] if actor.is_agency_client else None,
     }
@@ -133,20 +147,29 @@ Sort = Literal["received_at", "-received_at", "recorded_at", "-recorded_at", "du
 
 @router.post("/complaints", status_code=201, summary="Record a complaint from any channel")
 def post_complaint(
-    new: NewComplaint, *, session: Transaction, now: Now, due: Due, actor: Recorder, response: Response
+    new: NewComplaint,
+    *,
+    session: Transaction,
+    now: Now,
+    due: Due,
+    writers: KnownWriters,
+    actor: Recorder,
+    response: Response,
 ) -> RegisteredView:
     """Evidence is checked by channel; `received_at` is when it reached the Centre, apart from when it is recorded."""
-    made = register_complaint(session, new, by=actor.subject, client_id=_client(actor), deadlines=due, now=now)
+    made = register_complaint(
+        session, new, by=actor.subject, client_id=_client(actor), deadlines=due, writers=writers, now=now
+    )
     return _registered(made, response, f"/v1/complaints/{made.id}")
 
 
 @public_router.post("/public/complaints", status_code=201, summary="File a complaint by the website")
 def post_public_complaint(
-    new: NewPublicComplaint, *, session: Transaction, now: Now, due: Due, response: Response
+    new: NewPublicComplaint, *, session: Transaction, now: Now, due: Due, writers: KnownWriters, response: Response
 ) -> RegisteredView:
     """Anyone may. Keep the tracking number and the secret: with both, the complaint can be followed."""
     complaint = NewComplaint.model_construct(**{name: getattr(new, name) for name in NewPublicComplaint.model_fields})
-    made = register_complaint(session, complaint, by=PUBLIC, deadlines=due, now=now)
+    made = register_complaint(session, complaint, by=PUBLIC, deadlines=due, writers=writers, now=now)
     return _registered(made, response, f"/v1/public/complaints/{made.tracking_number}")
 
 
@@ -198,7 +221,7 @@ def get_complaint(complaint_id: UUID, session: Reading, actor: Reader) -> Compla
             "content": {
                 "application/merge-patch+json": {
                     "schema": {"type": "object"},
-                    "examples": {"place": {"value": {"place": {"province": "ลำปาง"}}}},
+                    "examples": {"place": {"value": {"place": {"province": "ลำปาง", "district": "เกาะคา"}}}},
                 }
             }
         }
@@ -210,6 +233,7 @@ def patch_complaint(
     *,
     session: Transaction,
     now: Now,
+    writers: KnownWriters,
     actor: Corrector,
     wanted: IfMatchRequired,
 ) -> ComplaintView:
@@ -218,7 +242,7 @@ def patch_complaint(
     check_version(present.version, wanted)
     recorded = present.model_dump(mode="json", include=set(NewComplaint.model_fields))
     corrected = patched(NewComplaint, recorded, patch)
-    correct_complaint(session, complaint_id, corrected, wanted=wanted, by=actor.subject, now=now)
+    correct_complaint(session, complaint_id, corrected, wanted=wanted, writers=writers, by=actor.subject, now=now)
     return read_complaint(session, complaint_id, for_=actor)
 
 

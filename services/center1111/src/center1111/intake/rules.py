@@ -1,8 +1,11 @@
 """Intake's rules: tracking numbers, and evidence that contradicts the date of receipt."""
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from heapq import nsmallest
+from itertools import pairwise
 from typing import Any, Final
 
 from servicekit.words import Words
@@ -11,6 +14,9 @@ from thaikit.numbers import with_check_character
 from thaikit.text import skeleton
 
 CENTRE: Final = "1111"
+_SHINGLE: Final = 6
+_KEPT_SHINGLES: Final = 25
+_SIGN_BIT: Final = 1 << 31
 
 _AFTER_RECEIPT: Final = Words(
     "ต้องไม่หลังวันเวลาที่ศูนย์รับเรื่อง (received_at)", "It must not be later than the receipt (received_at)."
@@ -49,3 +55,16 @@ def contradictions(evidence: Mapping[str, Any], received_at: datetime) -> Iterat
 def search_text(subject: str, details: str) -> str:
     """What `q=` looks in: normalised, and without the tone marks that people drop."""
     return skeleton(f"{subject}\n{details}")
+
+
+def text_sketch(searched: str) -> list[int]:
+    """A few numbers of a `search_text`, some of which a similar text shares, and hardly any other one.
+
+    The runs of six characters are hashed and the least hashes kept, which for two texts are alike in the share in which
+    their runs are (a bottom-k sketch); two neighbours together make one number, so that common phrases find nobody.
+    """
+    letters = "".join(searched.split())
+    runs = {zlib.crc32(letters[at : at + _SHINGLE].encode()) for at in range(max(1, len(letters) - _SHINGLE + 1))}
+    least = nsmallest(_KEPT_SHINGLES, runs)
+    pairs = {zlib.crc32(b"%d %d" % pair) for pair in pairwise(least)} or {*least}
+    return sorted(number - _SIGN_BIT for number in pairs)

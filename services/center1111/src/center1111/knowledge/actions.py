@@ -1,13 +1,14 @@
 """Writing, publishing and retiring articles. Every version is kept: answers were given from it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from center1111.codes import Topic
 from center1111.journey import ArticleState
 from center1111.knowledge.bodies import ArticleContent
 from center1111.knowledge.rules import without_personal_data
@@ -15,6 +16,7 @@ from center1111.records import (
     ARTICLES_SEARCH,
     Answer,
     Article,
+    ArticleReview,
     ArticleVersion,
     Complainant,
     Complaint,
@@ -24,6 +26,7 @@ from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput
 from servicekit.versions import Versions, check_version
 from servicekit.words import Words
+from thaikit.calendar import bangkok_date
 from thaikit.search import Field, index_document, remove_documents
 
 # What people ask stands in the question; the answer repeats its words at length.
@@ -34,6 +37,11 @@ _NOT_ANSWERED: Final = FieldError(
     "/from_referral",
     "referral_not_answered",
     Words("ไม่พบการส่งต่อนี้ หรือหน่วยงานยังไม่ตอบ", "There is no such referral, or it is not answered yet."),
+)
+
+
+_NOT_IN_FUTURE: Final = FieldError(
+    "/next_review_on", "not_in_future", Words("ต้องเป็นวันหลังวันนี้", "It must be a day after today.")
 )
 
 
@@ -78,7 +86,8 @@ def draft_from_referral(session: Session, referral_id: UUID, *, by: str, now: da
     content = ArticleContent(
         question=without_personal_data(complaint.subject, known),
         answer=without_personal_data(answer.text, known),
-        topic=referral.topic,
+        # Agencies have topics of their own, too; a person chooses one of ours before it is published.
+        topic=Topic(referral.topic) if referral.topic in set(Topic) else None,
     )
     return _write(session, content.model_dump(), from_referral=referral_id, by=by, now=now)
 
@@ -154,6 +163,45 @@ def retire_article(session: Session, article_id: UUID, *, wanted: Versions, now:
     article.changed_at = now
     session.flush()
     remove_documents(session, ARTICLES_SEARCH, [article.id])
+    return article
+
+
+def review_article(
+    session: Session,
+    article_id: UUID,
+    *,
+    next_review_on: date | None,
+    note: str | None,
+    wanted: Versions,
+    by: str,
+    now: datetime,
+) -> Article:
+    """Keep that somebody found that the version in force still holds.
+
+    Raises:
+        InvalidInput: the next review would not be after today.
+        ArticleNotFound, VersionMismatch: as their names say.
+        ArticleMoveNotAllowed: no version of it is in force.
+    """
+    if next_review_on is not None and next_review_on <= bangkok_date(now):
+        raise InvalidInput(_NOT_IN_FUTURE)
+    article = article_to_change(session, article_id, wanted)
+    if article.state is not ArticleState.PUBLISHED or article.published_number is None:
+        raise ArticleMoveNotAllowed(state=article.state)
+    session.add(
+        ArticleReview(
+            id=uuid7(),
+            article_id=article_id,
+            number=article.published_number,
+            reviewed_at=now,
+            reviewed_by=by,
+            note=note,
+            next_review_on=next_review_on,
+        )
+    )
+    article.review_on = next_review_on
+    article.changed_at = now
+    session.flush()
     return article
 
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, WrapValidator, model_validator
 
-from center1111.fields import LongText, Name
+from center1111.codes import Topic
+from center1111.fields import LongText, Name, Note
 from servicekit.fields import Body, Day, refused
 from servicekit.words import Words
 
@@ -33,7 +34,7 @@ class ArticleContent(Body):
 
     question: Annotated[LongText, Field(max_length=2_000)]
     answer: LongText
-    topic: Name | None = None
+    topic: Annotated[Topic | None, Field(description="See /v1/code-lists/topics.")] = None
     keywords: Annotated[tuple[Name, ...], Field(max_length=50), AfterValidator(_once_each)] = ()
     valid_from: Day | None = None
     valid_until: Annotated[Day | None, Field(description="The last day on which it holds.")] = None
@@ -46,6 +47,17 @@ class ArticleContent(Body):
                 "ends_before_it_begins", Words("valid_until ต้องไม่ก่อน valid_from", "valid_until is before valid_from.")
             )
         return self
+
+
+class NewReview(Body):
+    """That the version in force still holds, and when it is to be looked at again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"next_review_on": "2027-10-01", "note": "ตรวจกับระเบียบฉบับปัจจุบันแล้ว"}]}
+    )
+
+    next_review_on: Annotated[Day | None, Field(description="After today; null: never again.")]
+    note: Note | None = None
 
 
 class DraftFromReferral(Body):

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from center1111.journey import ArticleState
-from center1111.records import ARTICLES_SEARCH, Article, ArticleVersion
+from center1111.codes import Topic
+from center1111.journey import ArticleState, State
+from center1111.records import ARTICLES_SEARCH, Answer, AnswerArticle, Article, ArticleVersion, Complaint
 from servicekit.database import Query
 from servicekit.fields import View
 from thaikit.search import SearchQuery, search_statement
@@ -33,7 +34,7 @@ class ArticleLine(View):
     published_number: int | None
     question: str
     answer: str
-    topic: str | None
+    topic: Topic | None
     keywords: list[str]
     valid_from: date | None
     valid_until: date | None
@@ -62,6 +63,9 @@ def _conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
         for name, column in columns.items()
         if name in names
     ]
+    if "due_for_review" in names:
+        in_force = sa.type_coerce(Article.state, sa.Text) == sa.literal_column(f"'{ArticleState.PUBLISHED}'")
+        conditions += [Article.review_on <= sa.bindparam("due_for_review", type_=sa.Date), in_force]
     if "review_to" in names:
         conditions.append(Article.review_on < sa.bindparam("review_to", type_=sa.Date))
     return conditions
@@ -127,3 +131,68 @@ def search_articles(
     filters = wanted or {}
     rows = _search(frozenset(filters)).all(session, **asked.parameters, **filters, today=today, limit=limit)
     return [ArticleLine.model_validate({**row._asdict(), "matched_words": asked.matched(row.terms)}) for row in rows]
+
+
+class AnsweredComplaint(View):
+    """A complaint that was answered from an article."""
+
+    id: UUID
+    tracking_number: str
+    state: State
+    subject: str
+    answer_id: UUID
+    answered_at: datetime
+    number: int
+    corrected_since: bool
+    in_force: bool
+
+
+_later_answer = aliased(Answer)
+_corrected_since = Article.published_number > AnswerArticle.number
+
+
+@lru_cache(maxsize=8)
+def _answered(corrected: bool | None, continued: bool) -> Query:  # the cache's key
+    statement = (
+        sa.select(
+            Complaint.id,
+            Complaint.tracking_number,
+            Complaint.state,
+            Complaint.subject,
+            Answer.id.label("answer_id"),
+            Answer.answered_at,
+            AnswerArticle.number,
+            _corrected_since.label("corrected_since"),
+            sa.not_(
+                sa.exists().where(
+                    _later_answer.complaint_id == Answer.complaint_id, _later_answer.version > Answer.version
+                )
+            ).label("in_force"),
+        )
+        .select_from(AnswerArticle)
+        .join(Article, Article.id == AnswerArticle.article_id)
+        .join(Answer, Answer.id == AnswerArticle.answer_id)
+        .join(Complaint, Complaint.id == Answer.complaint_id)
+        .where(AnswerArticle.article_id == sa.bindparam("article_id", type_=sa.Uuid))
+        .order_by(Answer.answered_at.desc(), Answer.id.desc())
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+    if corrected is not None:
+        statement = statement.where(_corrected_since if corrected else sa.not_(_corrected_since))
+    if continued:
+        position = sa.tuple_(
+            sa.bindparam("after_at", type_=sa.DateTime(timezone=True)), sa.bindparam("after_id", type_=sa.Uuid)
+        )
+        statement = statement.where(sa.tuple_(Answer.answered_at, Answer.id) < position)
+    return Query(statement)
+
+
+def list_answered_complaints(
+    session: Session, article_id: UUID, *, corrected: bool | None, after: Sequence[Any] | None, limit: int
+) -> list[Any]:
+    """Complaints answered from any version of an article, the last answered first.
+
+    With `corrected`, only those that were answered from a version that another has replaced since, or only the others.
+    """
+    position = {} if after is None else {"after_at": after[0], "after_id": after[1]}
+    return _answered(corrected, after is not None).all(session, article_id=article_id, **position, limit=limit)

@@ -7,17 +7,18 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import Body as RequestBody
 from fastapi import Query, Request, Response
+from sqlalchemy.orm import Session
 
+from center1111.codes import Topic
 from center1111.complaint_view import read_complaint
-from center1111.fields import Name
 from center1111.journey import ArticleState
 from center1111.knowledge import actions, queries
 from center1111.knowledge.actions import ArticleNotFound
-from center1111.knowledge.bodies import ArticleContent, DraftFromReferral, NewArticle
-from center1111.knowledge.queries import ArticleLine
+from center1111.knowledge.bodies import ArticleContent, DraftFromReferral, NewArticle, NewReview
+from center1111.knowledge.queries import AnsweredComplaint, ArticleLine
 from center1111.merge_patch import patched
-from center1111.records import Article, ArticleVersion
-from center1111.roles import Editor, Officer
+from center1111.records import Article, ArticleReview, ArticleVersion
+from center1111.roles import Editor, Officer, Publisher
 from servicekit.clock import Now
 from servicekit.fields import Day, Line, Versioned, View
 from servicekit.filters import CommaIsOr
@@ -38,7 +39,7 @@ class ArticleView(Versioned):
     published_number: int | None
     question: str
     answer: str
-    topic: str | None
+    topic: Topic | None
     keywords: list[str]
     valid_from: date | None
     valid_until: date | None
@@ -54,7 +55,7 @@ class ArticleVersionView(View):
     number: int
     question: str
     answer: str
-    topic: str | None
+    topic: Topic | None
     keywords: list[str]
     valid_from: date | None
     valid_until: date | None
@@ -63,6 +64,16 @@ class ArticleVersionView(View):
     written_at: datetime
     published_at: datetime | None
     published_by: str | None
+
+
+class ArticleReviewView(View):
+    """Somebody found that this version still holds."""
+
+    number: int
+    reviewed_at: datetime
+    reviewed_by: str
+    note: str | None
+    next_review_on: date | None
 
 
 @router.post("/articles", status_code=201, summary="Write an article, or draft one from an answered referral")
@@ -85,7 +96,10 @@ def list_articles(
     request: Request,
     response: Response,
     state: Annotated[list[ArticleState] | None, CommaIsOr, Query()] = None,
-    topic: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
+    topic: Annotated[list[Topic] | None, CommaIsOr, Query()] = None,
+    due_for_review: Annotated[
+        bool, Query(description="Only those in force whose review date has come; `false` is all.")
+    ] = False,
     review_to: Annotated[Day | None, Query(description="To be reviewed before this day.")] = None,
     q: Annotated[
         Annotated[str, Line(300)] | None,
@@ -98,7 +112,12 @@ def list_articles(
     """Without `q` the last changed first. With `q` the best first, on one page."""
     wanted = {
         name: value
-        for name, value in {"state": state, "topic": topic, "review_to": review_to}.items()
+        for name, value in {
+            "state": state,
+            "topic": topic,
+            "due_for_review": bangkok_date(now) if due_for_review else None,
+            "review_to": review_to,
+        }.items()
         if value is not None
     }
     if q is not None:
@@ -158,7 +177,9 @@ def patch_article(
 
 
 @router.post("/articles/{article_id}/publication", summary="Publish an article's newest version")
-def post_publication(article_id: UUID, session: Transaction, now: Now, actor: Editor, wanted: IfMatch) -> ArticleView:
+def post_publication(
+    article_id: UUID, session: Transaction, now: Now, actor: Publisher, wanted: IfMatch
+) -> ArticleView:
     """By another person than the author of what is new in it."""
     return ArticleView.model_validate(
         actions.publish_article(session, article_id, wanted=wanted, by=actor.subject, now=now)
@@ -176,6 +197,78 @@ def post_retirement(
 ) -> ArticleView:
     """It is no more found or suggested, and stays readable with all its versions."""
     return ArticleView.model_validate(actions.retire_article(session, article_id, wanted=wanted, now=now))
+
+
+@router.post("/articles/{article_id}/reviews", status_code=201, summary="Keep that an article still holds")
+def post_review(
+    article_id: UUID,
+    new: NewReview,
+    *,
+    session: Transaction,
+    now: Now,
+    actor: Editor,
+    wanted: IfMatch,
+    response: Response,
+) -> ArticleView:
+    """It leaves the list of those due for review until `next_review_on`."""
+    article = actions.review_article(
+        session,
+        article_id,
+        next_review_on=new.next_review_on,
+        note=new.note,
+        wanted=wanted,
+        by=actor.subject,
+        now=now,
+    )
+    response.headers["Location"] = f"/v1/articles/{article_id}/reviews"
+    return ArticleView.model_validate(article)
+
+
+@router.get("/articles/{article_id}/reviews", summary="Who found when that an article still holds")
+def list_reviews(
+    article_id: UUID,
+    *,
+    session: Reading,
+    actor: Officer,  # noqa: ARG001  # who may
+) -> Page[ArticleReviewView]:
+    """The last first."""
+    _check_known(session, article_id)
+    rows = session.scalars(
+        sa.select(ArticleReview)
+        .where(ArticleReview.article_id == article_id)
+        .order_by(ArticleReview.reviewed_at.desc(), ArticleReview.id.desc())
+    ).all()
+    return Page(items=[ArticleReviewView.model_validate(row) for row in rows], next=None)
+
+
+@router.get("/articles/{article_id}/complaints", summary="Complaints that were answered from an article")
+def list_answered_complaints(
+    article_id: UUID,
+    *,
+    session: Reading,
+    actor: Officer,  # noqa: ARG001  # who may
+    request: Request,
+    response: Response,
+    corrected_since: Annotated[
+        bool | None, Query(description="Only those answered from a version that was replaced since, or the others.")
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[AnsweredComplaint]:
+    """The last answered first. `number` is the version used, `in_force` whether that answer still stands.
+
+    After a correction, `corrected_since=true` lists those who were told what no longer holds.
+    """
+    _check_known(session, article_id)
+    after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
+    return make_page(
+        queries.list_answered_complaints(session, article_id, corrected=corrected_since, after=after, limit=limit + 1),
+        limit=limit,
+        request=request,
+        response=response,
+        view=AnsweredComplaint.model_validate,
+        position=lambda row: [row.answered_at, row.answer_id],
+    )
 
 
 @router.get("/articles/{article_id}/versions", summary="All versions of an article, the newest first")
@@ -202,3 +295,8 @@ def list_suggestions(
     complaint = read_complaint(session, complaint_id, for_=actor)
     text = f"{complaint.subject}\n{complaint.details}"
     return Page(items=queries.search_articles(session, text, today=bangkok_date(now), limit=limit), next=None)
+
+
+def _check_known(session: Session, article_id: UUID) -> None:
+    if session.get(Article, article_id) is None:
+        raise ArticleNotFound

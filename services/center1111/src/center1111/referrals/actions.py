@@ -12,8 +12,8 @@ import schemas
 from center1111 import steps
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
-from center1111.journey import Move, ReferralMove, ReferralState, State
-from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from center1111.journey import AttachmentState, Move, ReferralMove, ReferralState, State
+from center1111.records import Answer, Attachment, Complainant, Complaint, HistoryEntry, Referral
 from exchange import owe
 from schemas import ReturnReason
 from servicekit.ids import uuid7
@@ -28,8 +28,12 @@ _UNKNOWN_AGENCY: Final = FieldError(
 )
 
 
+RETURNS_BEFORE_INSISTING: Final = 2
+"""Who refers a returned complaint again has read why; after so many returns it goes round in circles."""
+
+
 class ReturnedBefore(DomainError):
-    """This agency returned the complaint before; it is sent there again only if a person insists."""
+    """This agency has returned the complaint again and again; it is sent there once more only if a person insists."""
 
 
 class AnswerSuperseded(DomainError):
@@ -53,7 +57,7 @@ def refer(
 
     Raises:
         InvalidInput: `to` is none of the agencies.
-        ReturnedBefore: it returned this complaint before, and nobody insists.
+        ReturnedBefore: it returned this complaint twice or more, and nobody insists.
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     if to not in agencies:
@@ -63,7 +67,8 @@ def refer(
     earlier = session.scalars(
         sa.select(Referral).where(Referral.complaint_id == complaint_id).order_by(Referral.ordinal)
     ).all()
-    if not insist and any(one.to == to and one.state is ReferralState.RETURNED for one in earlier):
+    returns = sum(one.to == to and one.state is ReferralState.RETURNED for one in earlier)
+    if returns >= RETURNS_BEFORE_INSISTING and not insist:
         raise ReturnedBefore(agency=to)
     ordinal = len(earlier) + 1
     referral = Referral(
@@ -94,7 +99,9 @@ def refer(
         )
     )
     complainant = None if complaint.confidential else session.get(Complainant, complaint_id)
-    _owe(session, referral, _record(complaint, complainant, referral, earlier), now)
+    _owe(
+        session, referral, _record(complaint, complainant, referral, earlier, _attachments(session, complaint_id)), now
+    )
     return complaint, referral
 
 
@@ -146,7 +153,9 @@ def amend_referral(
     """
     complaint, referral = steps.referral_to_change(session, referral_id, wanted)
     steps.advance_referral(session, referral, ReferralMove.AMEND, by=by, now=now, note=information)
-    body = schemas.ReferralAmended(**_numbers(complaint, referral), information=information)
+    body = schemas.ReferralAmended(
+        **_numbers(complaint, referral), information=information, attachments=_attachments(session, complaint.id)
+    )
     _owe(session, referral, body, now)
     return referral
 
@@ -233,6 +242,7 @@ def record_answer(
     text: str,
     work_group: str,
     answered_at: datetime,
+    deadlines: Deadlines,
     now: datetime,
 ) -> None:
     """The agency's answer, or a later version of it, becomes the complaint's answer.
@@ -269,6 +279,8 @@ def record_answer(
     complaint.changed_at = now
     complaint.answered_at = answered_at
     complaint.answer_origin = AnswerOrigin.REFERRAL
+    complaint.tell_due_at = deadlines.tell_due(now)
+    complaint.told_at = None
     complaint.work_group = work_group
 
 
@@ -285,8 +297,24 @@ def _numbers(complaint: Complaint, referral: Referral) -> dict[str, str | None]:
     }
 
 
+def _attachments(session: Session, complaint_id: UUID) -> tuple[schemas.Attachment, ...]:
+    """The files that may be handed out; the agency fetches those that it does not have yet."""
+    found = session.scalars(
+        sa.select(Attachment)
+        .where(Attachment.complaint_id == complaint_id, Attachment.state == AttachmentState.AVAILABLE)
+        .order_by(Attachment.announced_at, Attachment.id)
+    )
+    return tuple(
+        schemas.Attachment(**{name: getattr(one, name) for name in schemas.Attachment.model_fields}) for one in found
+    )
+
+
 def _record(
-    complaint: Complaint, complainant: Complainant | None, referral: Referral, earlier: Sequence[Referral]
+    complaint: Complaint,
+    complainant: Complainant | None,
+    referral: Referral,
+    earlier: Sequence[Referral],
+    attachments: tuple[schemas.Attachment, ...],
 ) -> schemas.ReferralSent:
     place = {name: getattr(complaint, name) for name in schemas.Place.model_fields}
     return schemas.ReferralSent(
@@ -306,6 +334,7 @@ def _record(
         received_at=complaint.received_at,
         due_at=referral.due_at,
         question=referral.question,
+        attachments=attachments,
         path=tuple(
             schemas.EarlierReferral(
                 referral_number=one.number,

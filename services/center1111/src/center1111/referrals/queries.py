@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from center1111.journey import ReferralState
 from center1111.records import Answer, Complaint, HistoryEntry, Referral
+from center1111.standing import REFERRAL_IS_DUE, standing_filters
 from exchange.tables import outbox
 from servicekit.database import Query
 
@@ -125,6 +126,7 @@ FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "complaint": lambda name: Referral.complaint_id == sa.bindparam(name, type_=sa.Uuid),
     "referred_from": lambda name: Referral.referred_at >= sa.bindparam(name, type_=_MOMENT),
     "referred_to": lambda name: Referral.referred_at < sa.bindparam(name, type_=_MOMENT),
+    **standing_filters(Referral.due_at, REFERRAL_IS_DUE),
     "due_to": lambda name: Referral.due_at < sa.bindparam(name, type_=_MOMENT),
 }
 

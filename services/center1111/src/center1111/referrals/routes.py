@@ -9,12 +9,14 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from center1111.codes import Standing
 from center1111.complaint_view import tell_version
 from center1111.deadlines import Due
 from center1111.fields import LongText, Name
 from center1111.journey import KEPT_AS_QUEUED, ReferralState
 from center1111.referrals import actions, queries
 from center1111.roles import CaseOfficer, Officer
+from center1111.standing import standing_values
 from center1111.steps import ReferralNotFound
 from exchange import Exchange
 from schemas import ReturnReason
@@ -51,7 +53,7 @@ class Reasoned(Body):
 class Amendment(Body):
     """What has become known since the complaint was referred; the agency reads it."""
 
-    information: LongText
+    text: LongText
 
 
 class AgencyAnswer(View):
@@ -121,6 +123,8 @@ Agencies = Annotated[Collection[str], Depends(_agencies)]
 
 async def _wanted(
     *,
+    now: Now,
+    due: Due,
     state: Annotated[list[ReferralState] | None, CommaIsOr, Query()] = None,
     to: Annotated[list[Name] | None, CommaIsOr, Query(description="Codes of agencies.")] = None,
     work_group: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
@@ -130,6 +134,7 @@ async def _wanted(
     referred_from: Annotated[Timestamp | None, Query()] = None,
     referred_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
     due_to: Annotated[Timestamp | None, Query(description="Due before this moment.")] = None,
+    standing: Annotated[list[Standing] | None, CommaIsOr, Query(description="How its open deadline stands.")] = None,
 ) -> dict[str, Any]:
     wanted = {
         "state": state,
@@ -142,6 +147,7 @@ async def _wanted(
         "referred_from": referred_from,
         "referred_to": referred_to,
         "due_to": due_to,
+        **standing_values(standing, due, now),
     }
     return {name: value for name, value in wanted.items() if value is not None}
 
@@ -265,7 +271,7 @@ def post_amendment(
 ) -> ReferralView:
     """It also answers what the agency asked: the referral no longer waits for the complainant."""
     referral = actions.amend_referral(
-        session, referral_id, information=new.information, wanted=wanted, by=actor.subject, now=now
+        session, referral_id, information=new.text, wanted=wanted, by=actor.subject, now=now
     )
     tell_version(response, referral.version)
     return _view(session, referral_id)

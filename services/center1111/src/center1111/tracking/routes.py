@@ -21,11 +21,12 @@ from servicekit.database import Query
 from servicekit.fields import View
 from servicekit.paging import Page
 from servicekit.problems import DomainError
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router
 from thaikit.numbers import InvalidNumber, parse_checked
 
 router = Router(tags=["complaints"])
-public_router = Router(tags=["public"])
+public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 
 
 class NotYours(DomainError):

@@ -89,6 +89,7 @@ def return_case(
     if referral is None:
         raise NotReferred
     advance(session, case, Move.RETURN, by=by, now=now, note=f"{reason}: {note}" if note else str(reason))
+    case.return_reason = reason
     body = ReferralReturned(
         referral_number=referral.number,
         tracking_number=referral.complaint_number,
@@ -213,22 +214,41 @@ def approve(
     if draft is not None:
         session.delete(draft)
     start_the_clock(case, deadlines, now=now)
-    case.answer_version += 1
-    case.answered_at = case.answered_at or now
     answer = Answer(
-        case_id=case.id,
-        version=case.answer_version,
-        text=words or "",
-        topic=case.topic or "",
-        work_group=case.work_group or "",
-        drafted_by=drafted_by,
-        approved_by=by,
-        answered_at=now,
+        version=case.answer_version + 1, text=words or "", drafted_by=drafted_by, approved_by=by, answered_at=now
     )
-    session.add(answer)
-    session.flush()
+    _add_answer(session, case, answer)
     _tell(session, case, answer, now=now)
     _keep_question(session, case, answer)
+
+
+def recall_answer(
+    session: Session, case: Case, text: str, *, version: int, answered_at: datetime, by: str, now: datetime
+) -> None:
+    """Keep an answer that the Office had given and forgot when it was restored; nobody is told again."""
+    if version <= case.answer_version:
+        return
+    advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
+    case.stopped_at = None
+    answer = Answer(version=version, text=text, drafted_by=by, approved_by=by, answered_at=answered_at)
+    _add_answer(session, case, answer)
+    _keep_question(session, case, answer)
+
+
+def recall_note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:
+    """Keep what the Office had told of a case and forgot when it was restored: progress, or a question."""
+    advance(session, case, Move.ASK if kind is MessageKind.QUESTION else Move.REPORT_PROGRESS, by=by, now=now)
+    if kind is MessageKind.QUESTION:
+        case.stopped_at = now
+    _note(session, case, kind, text, by=by, now=now)
+
+
+def _add_answer(session: Session, case: Case, answer: Answer) -> None:
+    answer.case_id, answer.topic, answer.work_group = case.id, case.topic or "", case.work_group or ""
+    case.answer_version = answer.version
+    case.answered_at = case.answered_at or answer.answered_at
+    session.add(answer)
+    session.flush()
 
 
 def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> None:

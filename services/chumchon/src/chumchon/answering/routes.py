@@ -33,12 +33,13 @@ from servicekit.fields import Body, Line, Text, View, refused
 from servicekit.identity import Actor, require
 from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch, IfMatchRequired
 from servicekit.words import Words
 
 router = Router(tags=["answering"])
-public_router = Router(tags=["public"], prefix="/public")
+public_router = Router(tags=["public"], prefix="/public", dependencies=[PUBLIC_LIMIT])
 
 Worker = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD))]
 Returner = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD, REGISTRAR))]
@@ -74,7 +75,7 @@ class TextBody(Body):
 class QuestionBody(Body):
     """What the complainant must still tell."""
 
-    question: LongText = Field(examples=["โปรดแจ้งเลขที่บัญชีของโครงการ"])
+    text: LongText = Field(examples=["โปรดแจ้งเลขที่บัญชีของโครงการ"])
 
 
 class DraftBody(Body):
@@ -206,7 +207,7 @@ def post_question(
 ) -> CaseView:
     """The case waits, and its clock stands still, until the complainant replies."""
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
-    actions.ask(session, case, asked.question, by=actor.subject, now=now)
+    actions.ask(session, case, asked.text, by=actor.subject, now=now)
     return case_view(session, case_id)
 
 

@@ -16,7 +16,7 @@ from chumchon.intake.bodies import CaseContent, CorrectedCase, NewCase, NewPubli
 from chumchon.journey import Move, Origin, State
 from chumchon.records import Case, Complainant, HistoryEntry, Referral, RoutingRecord
 from chumchon.routing.rules import Routing, route
-from chumchon.rulebook import rules_in_force
+from chumchon.rulebook import routing_basis
 from chumchon.steps import advance, referral_of
 from chumchon.tracking import NUMBER_PREFIX, hash_secret, new_secret
 from schemas.bodies import ReferralAmended, ReferralSent
@@ -197,8 +197,8 @@ def _open(
     now: datetime,
 ) -> tuple[UUID, str]:
     """Number and route a case, and write it with its history in one statement; its id and number."""
-    rulebook = rules_in_force(session)
-    routing = route(f"{case['subject']}\n{case['details']}", rulebook.rules)
+    basis = routing_basis(session)
+    routing = route(f"{case['subject']}\n{case['details']}", basis.rules, basis.model)
     case_id, routing_id = uuid7(), uuid7()
     case_number = _next_case_number(session, now)
     opening = _opening(routed=not routing.abstained, complainant=complainant is not None, referral=referral is not None)
@@ -217,7 +217,15 @@ def _open(
                 "routing_id": routing_id,
             },
         ),
-        **_bound("routing", {"id": routing_id, "rules_version": rulebook.version, **_routing_values(routing)}),
+        **_bound(
+            "routing",
+            {
+                "id": routing_id,
+                "rules_version": basis.rules_version,
+                "model_version": basis.model_version,
+                **_routing_values(routing),
+            },
+        ),
         **_bound("complainant", complainant or {}),
         **_bound("referral", referral or {}),
     )
@@ -248,6 +256,7 @@ _AT_THE_OPENING = {
     "answered_at": None,
     "stopped_at": None,
     "answer_version": 0,
+    "return_reason": None,
     "search_stale": True,
     "version": 1,
 }

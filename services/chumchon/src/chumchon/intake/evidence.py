@@ -114,7 +114,7 @@ class TelephoneEvidence(Body):
 
     caller_number: Phone | None = Field(None, description="Null where the caller withheld it.")
     called_number: Annotated[str, Line(100), AfterValidator(_telephone_line)]
-    call_started_at: PastMoment
+    call_started_at: PastMoment | None = None
 
 
 class WebsiteEvidence(Body):

@@ -17,9 +17,10 @@ from chumchon.journey import State
 from chumchon.tracking import case_id_for
 from servicekit.clock import Now
 from servicekit.fields import View
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 
-router = Router(tags=["public"], prefix="/public")
+router = Router(tags=["public"], prefix="/public", dependencies=[PUBLIC_LIMIT])
 
 WEBSITE = "website"
 """Who recorded what the public sends by the website's form."""

@@ -28,7 +28,7 @@ _BY_TOPIC: Final = 0b1011
 _BY_SOURCE: Final = 0b1101
 _BY_STATE: Final = 0b1110
 
-_PERIOD = Words("from ต้องมาก่อน to", "`from` must lie before `to`.")
+PERIOD = Words("from ต้องมาก่อน to", "`from` must lie before `to`.")
 
 
 class Counts(View):
@@ -76,7 +76,7 @@ def get_summary(
     ends_at = received_to or now
     begins_at = received_from or ends_at - timedelta(days=30)
     if begins_at >= ends_at:
-        raise InvalidInput(FieldError("/from", "wrong_period", _PERIOD, "query"))
+        raise InvalidInput(FieldError("/from", "wrong_period", PERIOD, "query"))
     sight = sight_of(actor)
     work_group = None if sight.everything else sight.work_group or ""
     rows = summary(session, begins_at=begins_at, ends_at=ends_at, work_group=work_group, now=now)

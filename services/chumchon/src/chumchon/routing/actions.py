@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from chumchon.journey import Move, State
 from chumchon.records import Case, RoutingRecord, RoutingRules
 from chumchon.routing.rules import BrokenRules, Method, rules_from
-from chumchon.rulebook import rules_in_force
+from chumchon.rulebook import routing_basis
 from chumchon.steps import advance
 from chumchon.work_groups import Topic, work_group_of
 from servicekit.ids import uuid7
@@ -72,7 +72,7 @@ def save_rules(
         valid = rules_from(rules)
     except BrokenRules as error:
         raise broken(error) from error
-    present = rules_in_force(session).version
+    present = routing_basis(session).rules_version
     check_version(present, versions)
     session.add(
         RoutingRules(id=uuid7(), version=present + 1, rules=valid.as_data(), saved_at=now, saved_by=by, note=note)

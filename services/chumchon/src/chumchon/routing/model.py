@@ -22,7 +22,7 @@ from thaikit.text import normalise, segment
 Floats = npt.NDArray[np.float32]
 
 # The model reads less than the rules do: n-grams cost most of the time, and the subject comes first.
-READ_CHARACTERS: Final = 2_000
+READ_CHARACTERS: Final = 1_000
 CHARACTER_RUNS: Final = (2, 3, 4)
 REASONS: Final = 8
 # A word in more than this share of the training texts says nothing about any of them.

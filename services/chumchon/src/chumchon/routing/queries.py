@@ -23,6 +23,7 @@ _routings = Query(
         RoutingRecord.decided_by,
         RoutingRecord.decided_at,
         RoutingRecord.rules_version,
+        RoutingRecord.model_version,
     )
     .where(RoutingRecord.case_id == sa.bindparam("case_id"))
     .order_by(RoutingRecord.decided_at, RoutingRecord.id)

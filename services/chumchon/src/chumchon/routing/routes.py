@@ -1,5 +1,6 @@
 """Where cases go: the decisions, deciding by hand, and the rules."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from chumchon.routing import actions
 from chumchon.routing.queries import past_cases, routings_of, saving_of
 from chumchon.routing.rules import BrokenRules, Method, route, rules_from
 from chumchon.routing.trial import PastCase, try_rules
-from chumchon.rulebook import Rulebook, rules_in_force
+from chumchon.rulebook import RoutingBasis, routing_basis
 from chumchon.steps import GROUP_HEAD, GROUP_OFFICER, OFFICERS, REGISTRAR, case_to_change, sight_of
 from chumchon.work_groups import TOPICS, WORK_GROUPS, Topic, WorkGroup, topics_of
 from servicekit.clock import Now
@@ -64,6 +65,8 @@ class Preview(View):
     abstained: bool
     terms: list[TermView]
     proposals: list[ProposalView]
+    rules_version: int
+    model_version: int | None = Field(description="The model that was asked; null where the rules decide alone.")
 
 
 class Routings(View):
@@ -189,21 +192,23 @@ def get_routing(case_id: UUID, session: Reading, actor: Officer) -> Routings:
 
 @router.post("/routing/preview", summary="Where a text would go")
 def post_preview(sent: PreviewBody, session: Reading, _: Officer) -> Preview:
-    """By the rules in force; nothing is kept."""
-    return Preview.model_validate(route(sent.text, rules_in_force(session).rules))
+    """By the rules and the model in force; nothing is kept."""
+    basis = routing_basis(session)
+    routing = asdict(route(sent.text, basis.rules, basis.model))
+    return Preview(**routing, rules_version=basis.rules_version, model_version=basis.model_version)
 
 
 @router.get("/routing/rules", summary="The rules in force")
 def get_rules(session: Reading, _: Officer) -> RulesView:
     """Weighted terms by topic, in the form in which they are saved."""
-    return _rules_view(session, rules_in_force(session))
+    return _rules_view(session, routing_basis(session))
 
 
 @router.put("/routing/rules", summary="Save changed rules")
 def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versions: IfMatch) -> RulesView:
     """In force from the next case on. Broken rules are refused, with every fault."""
     actions.save_rules(session, new.rules, note=new.note, versions=versions, by=actor.subject, now=now)
-    return _rules_view(session, rules_in_force(session))
+    return _rules_view(session, routing_basis(session))
 
 
 @router.post("/routing/rules/trial", summary="Try changed rules on past cases")
@@ -223,7 +228,8 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         )
         for row in rows.values()
     ]
-    trial = try_rules(past, rules_in_force(session).rules, changed)
+    basis = routing_basis(session)
+    trial = try_rules(past, basis.rules, changed, basis.model)
     sight = sight_of(actor)
     seen = [
         change
@@ -245,11 +251,11 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
     )
 
 
-def _rules_view(session: Any, rulebook: Rulebook) -> RulesView:  # noqa: ANN401  # either kind of session
-    saved = saving_of(session, rulebook.version)
+def _rules_view(session: Any, basis: RoutingBasis) -> RulesView:  # noqa: ANN401  # either kind of session
+    saved = saving_of(session, basis.rules_version)
     return RulesView(
-        version=rulebook.version,
-        rules=rulebook.rules.as_data(),
+        version=basis.rules_version,
+        rules=basis.rules.as_data(),
         saved_at=saved.saved_at if saved else None,
         saved_by=saved.saved_by if saved else None,
         note=saved.note if saved else None,

@@ -17,7 +17,7 @@ from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, wor
 from thaikit.text import normalise, segment, without_marks
 
 # The subject and the first page say what a case is about; reading on would cost time and blur the topic.
-READ_CHARACTERS: Final = 4_000
+READ_CHARACTERS: Final = 2_000
 # A topic is believed when its group holds this share of all that speaks, counted with `DOUBT`.
 CLEAR_SHARE: Final = 0.6
 # Speaks against every topic, so that one weak term alone routes nothing.
@@ -347,6 +347,15 @@ def _decision(
 
 def _by_share(proposal: Proposal) -> float:
     return -proposal.share
+
+
+def shares_of(text: str, rules: Rules) -> dict[str, float]:
+    """What the rules alone make of a text, as a model would tell it: a share for each topic, together 1 with `OTHER`.
+
+    What speaks for `OTHER` is `DOUBT`: all of it where no term was found.
+    """
+    shares = _shares(weights for _, weights in rules.matches(text))
+    return {**{topic.value: share for topic, share in shares.items()}, OTHER: 1.0 - sum(shares.values())}
 
 
 def _shares(found: Iterable[Mapping[Topic, float]]) -> dict[Topic, float]:

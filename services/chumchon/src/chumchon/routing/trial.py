@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from chumchon.routing.rules import Method, Rules, route
+from chumchon.routing.rules import Method, Model, Reading, Rules, route
 from chumchon.work_groups import Topic, WorkGroup
 
 CaseId = TypeVar("CaseId")
@@ -46,9 +46,25 @@ class Trial(Generic[CaseId]):
     changes: Sequence[Change[CaseId]]
 
 
-def try_rules(cases: Iterable[PastCase[CaseId]], present: Rules, changed: Rules) -> Trial[CaseId]:
-    """Route past cases by the present rules and by changed ones, and compare."""
-    tried = [(case, route(case.text, present), route(case.text, changed)) for case in cases]
+@dataclass(frozen=True, slots=True)
+class _ReadOnce:
+    """A model that has read its text already, so that two trials of one text cost one reading."""
+
+    threshold: float
+    reading: Reading
+
+    def read(self, _text: str) -> Reading:
+        return self.reading
+
+
+def try_rules(
+    cases: Iterable[PastCase[CaseId]], present: Rules, changed: Rules, model: Model | None = None
+) -> Trial[CaseId]:
+    """Route past cases by the present rules and by changed ones, each with the model in force, and compare."""
+    tried = []
+    for case in cases:
+        read = None if model is None else _ReadOnce(model.threshold, model.read(case.text))
+        tried.append((case, route(case.text, present, read), route(case.text, changed, read)))
     confirmed = [it for it in tried if it[0].method is Method.PERSON and it[0].work_group is not None]
     return Trial(
         cases=len(tried),

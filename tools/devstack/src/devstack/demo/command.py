@@ -13,7 +13,7 @@ import httpx2
 import typer
 from rich.console import Console
 
-from devstack.demo.complaints_file import UnreadableFile
+from devstack.demo.complaints_file import UnreadableFile, read_rows
 from devstack.demo.people import Centre, NotInTime, Office, Refused, meet
 from devstack.demo.playing_rows import FilePlay
 from devstack.demo.story import StepFailed, Story
@@ -43,10 +43,11 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, the stack is stopped with us
     screen = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
     try:
+        rows = None if file is None else read_rows(file)
         with _services(against, screen) as (centre, office):
-            if file is None:
+            if file is None or rows is None:
                 Story(centre, office, screen).play()
-            elif not FilePlay(centre, office, screen).play(file, file.with_suffix(".results.csv")):
+            elif not FilePlay(centre, office, screen).play(rows, file.with_suffix(".results.csv")):
                 sys.exit(1)
     except (StepFailed, NotInTime, Refused, UnreadableFile, StackError, EmbeddedPostgresError) as error:
         _give_up(str(error))

@@ -23,6 +23,7 @@ CONNECTIONS = 16
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 30.0
 ATTEMPTS = 8
+LONGEST_PAUSE_SECONDS = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -114,7 +115,8 @@ class Service:
                 continue
             if answer.status_code not in _BUSY or last:
                 break
-            time.sleep(float(answer.headers.get("Retry-After", POLL_SECONDS * 2**attempt)))
+            asked = float(answer.headers.get("Retry-After", POLL_SECONDS * 2**attempt))
+            time.sleep(min(asked, LONGEST_PAUSE_SECONDS))
         if not answer.is_success:
             raise Refused(answer.status_code, _problem(answer), f"{method} {path}")
         return answer
@@ -179,7 +181,7 @@ class Centre(Service):
 
     def amend(self, referral_id: str, information: str) -> Json:
         """The officer tells the Office what has become known since."""
-        return self.change("officer", "POST", f"/v1/referrals/{referral_id}/amendments", {"information": information})
+        return self.change("officer", "POST", f"/v1/referrals/{referral_id}/amendments", {"text": information})
 
     def referral(self, referral_id: str) -> Json:
         """The referral as it stands."""
@@ -232,7 +234,7 @@ class Office(Service):
     def ask_back(self, case: Json, question: str) -> Json:
         """An officer of the case's group asks what the complainant must still tell."""
         role = f"group_officer.{case['work_group']}"
-        return self.change(role, "POST", f"/v1/cases/{case['id']}/questions", {"question": question})
+        return self.change(role, "POST", f"/v1/cases/{case['id']}/questions", {"text": question})
 
     def draft(self, case: Json, text: str) -> Json:
         """An officer of the case's group drafts the answer."""

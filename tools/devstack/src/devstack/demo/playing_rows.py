@@ -25,7 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from devstack.demo.complaints_file import Row, read_rows
+from devstack.demo.complaints_file import Row
 from devstack.demo.judging import ALIKE, likeness
 from devstack.demo.labels import STATES, WORK_GROUPS
 from devstack.demo.people import CONNECTIONS, POLL_SECONDS, Centre, Json, NotInTime, Office, Refused
@@ -73,14 +73,9 @@ class FilePlay:
         self._screen = screen
         self._today = bangkok_date(utc_now())
 
-    def play(self, path: Path, results: Path) -> bool:
-        """Take every row in and on, print where each went and write the same to `results`; whether no good row failed.
-
-        Raises:
-            UnreadableFile: the file as a whole is not a table of complaints.
-        """
+    def play(self, rows: Sequence[Row], results: Path) -> bool:
+        """Take every row in and on, print where each went, write the same to `results`; whether no good row failed."""
         began = time.monotonic()
-        rows = read_rows(path)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -178,7 +173,7 @@ class FilePlay:
             outcome.why = "จากการนำเข้าครั้งก่อน"
 
     def _at_the_office(self, waiting: dict[str, Outcome], progress: Progress, task: TaskID) -> None:
-        """Find every referral's case, page by page, newest first, until all have come."""
+        """Find every referral's case, asking for those that are missing until all have come."""
         missing = dict(waiting)
         give_up_at = time.monotonic() + QUIET_SECONDS
         while missing:

@@ -109,6 +109,7 @@ def running_pair(
                 issuer_jwks=issuer_public,
                 exchange_keys=keys[service.code],
                 relay_in_service=relays,
+                attachments=folder / "attachments" / service.code,
             )
 
         of_centre = environment(centre, office, centre_database, relays=centre_relays)

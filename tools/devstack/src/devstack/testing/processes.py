@@ -77,6 +77,15 @@ class ServiceProcess(Process):
         """Return when it says that it is ready."""
         eventually(self._is_ready, within_seconds=READY_SECONDS)
 
+    def command(self, *arguments: str) -> str:
+        """Run one of the service's other commands with its settings; what it says. It must end well."""
+        done = subprocess.run(  # our own commands
+            (*self._service.command, *arguments), env=self._environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{self._service.code} {' '.join(arguments)}: {done.stdout}{done.stderr}"[-4000:])
+        return done.stdout
+
     def _port_is_free(self) -> bool:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,1 @@
+"""Complaints recorded from a table, all rows of it or none."""

@@ -1,0 +1,16 @@
+"""Feed, ledger, decisions, reconciliations and alarms of the exchange."""
+
+from alembic import op
+
+from exchange.migrations import step_0002
+
+revision = "0030"
+down_revision = "0012_imports"
+
+
+def upgrade() -> None:
+    step_0002.upgrade(op)
+
+
+def downgrade() -> None:
+    step_0002.downgrade(op)

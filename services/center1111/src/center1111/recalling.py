@@ -1,0 +1,139 @@
+"""What the Centre's own messages mean for its records, when it was restored and learnt them again from its peer."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from center1111 import steps
+from center1111.intake.rules import search_text
+from center1111.journey import Move, ReferralMove, ReferralState, State
+from center1111.records import Complainant, Complaint, HistoryEntry, Referral
+from exchange import Handler
+from schemas import Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
+from servicekit.database import Query
+from servicekit.ids import uuid7
+
+RECOVERY: Final = "recovery"
+"""Who did it, in the history: the Centre's own messages, learnt again after a restore."""
+
+_DIGEST_BYTES: Final = 32
+_COUNT_ON: Final = Query(
+    sa.text("SELECT setval(CAST(:name AS regclass), greatest(:serial, nextval(CAST(:name AS regclass))))")
+)
+
+
+def _sent(session: Session, message: Message, body: ReferralSent, now: datetime) -> None:
+    """The referral is on record again, and the complaint as far as it had been sent: without its evidence."""
+    complaint = session.scalar(
+        sa.select(Complaint).where(Complaint.tracking_number == body.tracking_number).with_for_update()
+    )
+    if complaint is None:
+        complaint = _complaint(session, message, body, now)
+    steps.advance(session, complaint, Move.REFER, by=RECOVERY, now=now, note=body.question)
+    session.add(
+        Referral(
+            id=message.subject,
+            complaint_id=complaint.id,
+            ordinal=int(body.referral_number.rpartition("/")[2]),
+            number=body.referral_number,
+            to=_peer_of(session, message.id),
+            question=body.question,
+            state=ReferralState.QUEUED,
+            referred_at=message.time,
+            referred_by=RECOVERY,
+            due_at=body.due_at,
+            changed_at=now,
+        )
+    )
+    session.flush()
+    _enter(session, complaint.id, ReferralMove.SEND, ReferralState.QUEUED, now, referral_id=message.subject)
+
+
+def _complaint(session: Session, message: Message, body: ReferralSent, now: datetime) -> Complaint:
+    """The complaint anew. Its tracking secret is lost: nobody but officers can follow it until it gets another."""
+    _, year, serial, *_ = body.tracking_number.split("-")
+    _COUNT_ON.run(session, name=f"tracking_numbers_{year}", serial=int(serial))
+    complaint = Complaint(
+        id=uuid7(),
+        tracking_number=body.tracking_number,
+        tracking_secret_digest=secrets.token_bytes(_DIGEST_BYTES),
+        state=State.VERIFIED,
+        channel=body.channel,
+        kind=body.kind,
+        subject=body.subject,
+        details=body.details,
+        search_text=search_text(body.subject, body.details),
+        confidential=body.confidential,
+        **(body.place.model_dump() if body.place else {}),
+        evidence={},
+        received_at=body.received_at,
+        recorded_at=max(message.time, body.received_at),
+        recorded_by=RECOVERY,
+        due_at=body.due_at,
+        changed_at=now,
+        verified_at=message.time,
+        verified_by=RECOVERY,
+    )
+    session.add(complaint)
+    session.flush()
+    if body.complainant is not None:
+        session.add(Complainant(complaint_id=complaint.id, **body.complainant.model_dump()))
+    _enter(session, complaint.id, Move.REGISTER, State.RECEIVED, now)
+    return complaint
+
+
+def _withdrawn(session: Session, message: Message, body: ReferralWithdrawn, now: datetime) -> None:
+    complaint, referral = steps.referral_to_change(session, message.subject)
+    steps.advance_referral(session, referral, ReferralMove.WITHDRAW, by=RECOVERY, now=now, note=body.reason)
+    steps.advance(session, complaint, Move.TAKE_BACK, by=RECOVERY, now=now, note=body.reason)
+    referral.withdrawn_at, referral.withdrawal_reason = message.time, body.reason
+
+
+def _amended(session: Session, message: Message, body: ReferralAmended, now: datetime) -> None:
+    _, referral = steps.referral_to_change(session, message.subject)
+    steps.advance_referral(session, referral, ReferralMove.AMEND, by=RECOVERY, now=now, note=body.information)
+
+
+def _contested(session: Session, message: Message, body: ReferralContested, now: datetime) -> None:
+    complaint, referral = steps.referral_to_change(session, message.subject)
+    steps.advance_referral(session, referral, ReferralMove.CONTEST, by=RECOVERY, now=now, note=body.reason)
+    if complaint.state is not State.VERIFIED:
+        steps.advance(session, complaint, Move.REOPEN, by=RECOVERY, now=now, note=body.reason)
+        complaint.closed_at = None
+    steps.advance(session, complaint, Move.REFER, by=RECOVERY, now=now, note=body.reason)
+
+
+def _peer_of(session: Session, message_id: UUID) -> str:
+    peer: str = session.execute(
+        sa.text("SELECT peer FROM exchange_outbox WHERE id = :id"), {"id": message_id}
+    ).scalar_one()
+    return peer
+
+
+def _enter(
+    session: Session, complaint_id: UUID, move: str, to_state: str, now: datetime, *, referral_id: UUID | None = None
+) -> None:
+    session.add(
+        HistoryEntry(
+            id=uuid7(),
+            complaint_id=complaint_id,
+            referral_id=referral_id,
+            at=now,
+            by=RECOVERY,
+            move=move,
+            to_state=to_state,
+        )
+    )
+
+
+RECALLED: Final[Mapping[str, Handler]] = {
+    "referral.sent.v1": _sent,
+    "referral.withdrawn.v1": _withdrawn,
+    "referral.amended.v1": _amended,
+    "referral.contested.v1": _contested,
+}

@@ -1,0 +1,84 @@
+"""The Office's waiting states: what may not wait longer than its limit without somebody being told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exchange import Watch, exchange_watches
+from exchange.alarms import watch_of
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In working days."""
+
+    undelivered_days: int
+    triage_days: int
+    acceptance_days: int
+    question_days: int
+    telling_days: int
+
+
+def watches(limits: Limits) -> Sequence[Watch]:
+    """All that the Office looks after. Their facts name no person."""
+    return [
+        *exchange_watches(undelivered_days=limits.undelivered_days),
+        watch_of(
+            "case_unrouted",
+            "เรื่องรอคัดแยกนานเกินกำหนด",
+            "A case waits in triage: no work group has it.",
+            limits.triage_days,
+            _cases("new", _REACHED_AT),
+        ),
+        watch_of(
+            "case_unaccepted",
+            "กลุ่มงานยังไม่รับเรื่อง",
+            "A work group has neither accepted a case nor handed it back.",
+            limits.acceptance_days,
+            _cases("routed", _REACHED_AT),
+        ),
+        watch_of(
+            "case_overdue",
+            "กลุ่มงานยังไม่ตอบและเลยกำหนด",
+            "A case's deadline has passed without an answer.",
+            None,
+            _cases("accepted", "due_at"),
+        ),
+        watch_of(
+            "question_unanswered",
+            "ผู้ร้องยังไม่ตอบคำถามของสำนักงาน",
+            "A question to the complainant has no reply.",
+            limits.question_days,
+            _cases("awaiting_complainant", "stopped_at"),
+        ),
+        watch_of(
+            "answer_untold",
+            "มีคำตอบแล้วแต่ยังไม่ได้แจ้งผู้ร้อง",
+            "Something is to be told to a complainant, and nobody has.",
+            limits.telling_days,
+            """
+            SELECT case_number || ' · ' || deliveries.id AS about, created_at AS since,
+                   jsonb_build_object('delivery', deliveries.id, 'work_group', work_group) AS facts
+            FROM deliveries JOIN cases ON cases.id = case_id
+            WHERE deliveries.state = 'to_send' AND created_at < :before
+            ORDER BY created_at
+            """,
+        ),
+    ]
+
+
+_REACHED_AT = """(
+    SELECT max(at) FROM case_history
+    WHERE case_id = cases.id AND to_state = cases.state AND from_state IS DISTINCT FROM to_state
+)"""
+
+
+def _cases(state: str, since: str) -> str:
+    """Cases that have been in a state since before a moment; `since` is our own SQL."""
+    return f"""
+        SELECT * FROM (
+            SELECT case_number AS about, {since} AS since,
+                   jsonb_build_object('work_group', work_group, 'topic', topic, 'origin', origin) AS facts
+            FROM cases WHERE state = '{state}'
+        ) AS waiting
+        WHERE since <= :before ORDER BY since
+    """  # noqa: S608  # both are texts of this module

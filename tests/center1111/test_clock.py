@@ -1,0 +1,339 @@
+"""Deadlines by settings in working days, the clock that stops, near due and overdue, reminders sent once."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from center1111.clock.reminding import MOST_ATTEMPTS, Reminding, remind
+from center1111.codes import Standing
+from center1111.deadlines import Deadlines, Rung
+from center1111.records import Complaint, Referral
+from center1111.steps import complainant_told
+from servicekit.testing import eventually
+
+from .conftest import Centre, Json, made, ok, pointers, refused
+from .test_referrals import answered
+
+NOWHERE = "019a5f0e-7c00-7000-8000-000000000001"
+LADDER = (
+    Rung(name="near_due", working_days=-2, to="officer"),
+    Rung(name="overdue", working_days=0, to="officer"),
+    Rung(name="escalation", working_days=2, to="supervisor"),
+)
+# A Wednesday; Thursday is a holiday.
+TODAY = datetime(2026, 11, 18, 3, tzinfo=UTC)
+HOLIDAYS = frozenset({date(2026, 11, 19)})
+DEADLINES = Deadlines(15, 15, HOLIDAYS, verify_within_days=3, tell_within_days=3, near_due_days=2, ladder=LADDER)
+
+
+def day(number: int) -> datetime:
+    """The end in Bangkok of a day of November 2026."""
+    return datetime(2026, 11, number, 17, tzinfo=UTC)
+
+
+def due(centre: Centre, id_: str, **moments: datetime) -> None:
+    """Let deadlines of a complaint be these."""
+    with centre.session() as session, session.begin():
+        session.execute(sa.update(Complaint).where(Complaint.id == id_).values(**moments))
+
+
+def deadlines_of(centre: Centre, id_: str, **filters: str) -> list[tuple[str, str]]:
+    """Step and standing of the open deadlines of a complaint."""
+    items = ok(centre.as_("officer").get("/v1/deadlines", params={"limit": "100", **filters}))["items"]
+    return [(one["step"], one["standing"]) for one in items if one["complaint_id"] == id_]
+
+
+def reminded(centre: Centre, now: datetime = TODAY, deadlines: Deadlines = DEADLINES) -> list[tuple[str, str, str]]:
+    """Step, rung and role of the reminders that one look sends."""
+    sent: list[tuple[str, str, str]] = []
+    remind(centre.app.state.sessions, deadlines, lambda one: sent.append((one.step, one.rung, one.to)), now=now)
+    return sorted(sent)
+
+
+def test_limits_are_counted_in_working_days_from_the_next() -> None:
+    """Neither the day itself, nor weekends, nor holidays count."""
+    assert day(24) == DEADLINES.verify_due(TODAY)  # Friday, Monday, Tuesday
+    assert day(20) == Deadlines(1, 1, HOLIDAYS).answer_due(TODAY)
+    assert 2 == DEADLINES.days_left(day(23), TODAY)
+    assert -1 == DEADLINES.days_left(day(17), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("due_at", "standing"),
+    [
+        (day(17), Standing.OVERDUE),
+        (TODAY, Standing.OVERDUE),
+        (day(18), Standing.NEAR_DUE),
+        (day(23), Standing.NEAR_DUE),
+        (day(24), Standing.IN_TIME),
+    ],
+)
+def test_a_deadline_stands_in_one_way(due_at: datetime, standing: Standing) -> None:
+    """Near due from two working days before, overdue from the end of its day."""
+    assert standing is DEADLINES.standing(due_at, TODAY)
+
+
+def test_the_clock_moves_deadlines_by_the_working_days_that_it_stood() -> None:
+    """From Wednesday to Tuesday over a holiday and a weekend: Friday, Monday, Tuesday; on one day: none."""
+    stood = DEADLINES.stood(TODAY, datetime(2026, 11, 24, 3, tzinfo=UTC))
+    assert 3 == stood
+    assert day(27) == DEADLINES.later(day(24), stood)
+    assert day(24) == DEADLINES.later(day(24), DEADLINES.stood(TODAY, TODAY))
+
+
+def test_every_step_has_its_deadline_until_it_is_done(centre: Centre) -> None:
+    """Verify, then answer, then the agency's answer, then telling the complainant."""
+    complaint = centre.registered()
+    id_ = complaint["id"]
+    assert {"verify", "answer"} == {step for step, _ in deadlines_of(centre, id_)}
+    ok(centre.as_("verifier").put(f"/v1/complaints/{id_}/verification", json={"outcome": "accepted"}))
+    assert ["answer"] == [step for step, _ in deadlines_of(centre, id_)]
+    referral = centre.referred(centre.complaint(id_))
+    assert {"answer", "referral_answer"} == {step for step, _ in deadlines_of(centre, id_)}
+    assert ["referral_answer"] == [step for step, _ in deadlines_of(centre, id_, step="referral_answer,tell")]
+    centre.told(referral["id"], answered(referral))
+    assert [("tell", "near_due")] == deadlines_of(centre, id_)
+    with centre.session() as session, session.begin():
+        complainant_told(session.scalars(sa.select(Complaint)).one(), now=datetime.now(UTC))
+    assert [] == deadlines_of(centre, id_)
+    assert centre.complaint(id_)["told_at"]
+
+
+def test_lists_tell_near_due_from_overdue(centre: Centre) -> None:
+    """Of complaints, of referrals and of all deadlines, alone and together; the soonest first, page by page."""
+    now = datetime.now(UTC)
+    centre.app.state.deadlines = Deadlines(15, 15, (), near_due_days=3)
+    near = centre.app.state.deadlines.near_due_until(now)
+    moments = {
+        "overdue": datetime(2026, 1, 1, tzinfo=UTC),
+        "near_due": near,
+        "in_time": datetime(2300, 1, 1, tzinfo=UTC),
+    }
+    ids = {}
+    for standing, moment in moments.items():
+        ids[standing] = centre.verified()["id"]
+        referral = centre.referred(centre.complaint(ids[standing]))
+        due(centre, ids[standing], due_at=moment)
+        with centre.session() as session, session.begin():
+            session.execute(sa.update(Referral).where(Referral.id == referral["id"]).values(due_at=moment))
+    officer = centre.as_("officer")
+    for wanted in (["overdue"], ["near_due"], ["in_time"], ["overdue", "near_due"], ["overdue", "in_time"]):
+        expected = {ids[standing] for standing in wanted}
+        params = {"standing": ",".join(wanted), "count": "true"}
+        listed = ok(officer.get("/v1/complaints", params=params))
+        assert (expected, len(wanted)) == ({one["id"] for one in listed["items"]}, listed["total"])
+        listed = ok(officer.get("/v1/referrals", params=params))
+        assert (expected, len(wanted)) == ({one["complaint_id"] for one in listed["items"]}, listed["total"])
+        listed = ok(officer.get("/v1/deadlines", params=params))
+        assert (expected, 2 * len(wanted)) == ({one["complaint_id"] for one in listed["items"]}, listed["total"])
+        assert set(wanted) == {one["standing"] for one in listed["items"]}
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = ok(officer.get(f"/v1/deadlines?limit=2{cursor and f'&cursor={cursor}'}"))
+        paged += page["items"]
+        cursor = page["next"]
+    assert 6 == len({(one["step"], one["complaint_id"]) for one in paged})
+    assert sorted(one["due_at"] for one in paged) == [one["due_at"] for one in paged]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/deadlines?standing=late",
+        "/v1/deadlines?step=sleep",
+        "/v1/deadlines?cursor=x",
+        "/v1/complaints?standing=late",
+        "/v1/referrals?standing=late",
+        "/v1/reminders?sending=perhaps",
+        "/v1/reminders?complaint=1",
+    ],
+)
+def test_an_unknown_filter_is_refused(quiet_centre: Centre, path: str) -> None:
+    """A code that no list holds is not passed over."""
+    refused(quiet_centre.as_("officer").get(path), 400)
+
+
+def test_a_stopped_clock_runs_no_deadline_and_its_reason_is_kept(centre: Centre) -> None:
+    """After the restart all open deadlines are later by the days it stood, those of the referral too."""
+    centre.app.state.deadlines = DEADLINES
+    complaint = centre.verified()
+    referral, id_ = centre.referred(complaint), complaint["id"]
+    path = f"/v1/complaints/{id_}"
+    officer = centre.as_("officer", subject="officer-1")
+    stop = {"reason": "awaiting_complainant", "note": "ขอสำเนาสมุดบัญชี"}
+    assert made(officer.post(f"{path}/clock-stops", json=stop))["restarted_at"] is None
+    assert [] == deadlines_of(centre, id_)
+    assert [id_] == [one["id"] for one in ok(officer.get("/v1/complaints?clock_stopped=true"))["items"]]
+    assert [] == ok(officer.get("/v1/referrals?standing=overdue,near_due,in_time"))["items"]
+    with centre.session() as session, session.begin():
+        session.execute(sa.text("UPDATE complaints SET clock_stopped_at = clock_stopped_at - interval '7 days'"))
+    before = centre.complaint(id_)["due_at"], centre.referral(referral["id"])["due_at"]
+    stood = DEADLINES.stood(datetime.fromisoformat(centre.complaint(id_)["clock_stopped_at"]), datetime.now(UTC))
+    assert ok(officer.post(f"{path}/clock-restart", json={"note": "ได้รับเอกสารแล้ว"}))["clock_stopped_at"] is None
+    after = centre.complaint(id_)["due_at"], centre.referral(referral["id"])["due_at"]
+    moved = [DEADLINES.later(datetime.fromisoformat(moment), stood) for moment in before]
+    assert moved == [datetime.fromisoformat(moment) for moment in after]
+    (kept,) = ok(officer.get(f"{path}/clock-stops"))["items"]
+    assert ("awaiting_complainant", "officer-1", stood) == (kept["reason"], kept["restarted_by"], kept["working_days"])
+    moves = [(line["move"], line["note"]) for line in ok(officer.get(f"{path}/history"))["items"]]
+    assert ("stop_clock", "awaiting_complainant: ขอสำเนาสมุดบัญชี") in moves
+    assert ("restart_clock", "ได้รับเอกสารแล้ว") in moves
+
+
+def test_a_clock_is_stopped_once_and_with_a_reason(busy_centre: Centre) -> None:
+    """Nothing is changed by a wrong call."""
+    id_ = busy_centre.registered()["id"]
+    path, officer = f"/v1/complaints/{id_}", busy_centre.as_("officer")
+    for body, wrong in [
+        ({}, {"/reason": "required"}),
+        ({"reason": "tired"}, {"/reason": "unknown_code"}),
+        ({"reason": "other"}, {"": "note_required"}),
+    ]:
+        assert wrong == pointers(refused(officer.post(f"{path}/clock-stops", json=body), 400))
+    stop = {"reason": "force_majeure"}
+    refused(officer.post(f"{path}/clock-restart", json={}), 409)
+    refused(officer.post(f"{path}/clock-stops", json=stop, headers={"If-Match": '"9"'}), 412)
+    refused(busy_centre.as_("intake").post(f"{path}/clock-stops", json=stop), 403)
+    refused(officer.post(f"/v1/complaints/{NOWHERE}/clock-stops", json=stop), 404)
+    refused(officer.post(f"/v1/complaints/{NOWHERE}/clock-restart", json={}), 404)
+    refused(officer.get(f"/v1/complaints/{NOWHERE}/clock-stops"), 404)
+    assert 1 == busy_centre.complaint(id_)["version"]
+    made(officer.post(f"{path}/clock-stops", json=stop))
+    refused(officer.post(f"{path}/clock-stops", json=stop), 409)
+    assert 2 == busy_centre.complaint(id_)["version"]
+
+
+def test_an_answer_ends_the_stop_and_then_no_clock_can_be_stopped(busy_centre: Centre) -> None:
+    """What is done has no deadline; reopened, the complaint gets a new limit."""
+    id_ = busy_centre.verified()["id"]
+    path, officer = f"/v1/complaints/{id_}", busy_centre.as_("officer")
+    made(officer.post(f"{path}/clock-stops", json={"reason": "awaiting_complainant"}))
+    made(officer.post(f"{path}/answers", json={"text": "โอนภายใน 30 วัน"}))
+    (kept,) = ok(officer.get(f"{path}/clock-stops"))["items"]
+    assert (True, None) == (kept["restarted_at"] is not None, kept["working_days"])
+    refused(officer.post(f"{path}/clock-stops", json={"reason": "awaiting_complainant"}), 409)
+    reopened = ok(officer.post(f"{path}/reopening", json={"reason": "ยังไม่ชัดเจน"}))
+    assert datetime.fromisoformat(reopened["due_at"]) > datetime.now(UTC)
+    assert "answer" in {step for step, _ in deadlines_of(busy_centre, id_, standing="in_time")}
+
+
+def test_each_rung_that_is_reached_is_sent_once(centre: Centre) -> None:
+    """The highest one alone; a new deadline is reminded of anew, a stopped clock of nothing."""
+    id_ = centre.verified()["id"]
+    due(centre, id_, due_at=day(24))
+    assert [] == reminded(centre)
+    due(centre, id_, due_at=day(23))
+    assert [("answer", "near_due", "officer")] == reminded(centre)
+    assert [] == reminded(centre)
+    assert [("answer", "overdue", "officer")] == reminded(centre, day(23))
+    assert [] == reminded(centre, datetime(2026, 11, 24, 3, tzinfo=UTC))
+    assert [("answer", "escalation", "supervisor")] == reminded(centre, datetime(2026, 11, 25, 3, tzinfo=UTC))
+    assert [] == reminded(centre, datetime(2026, 12, 25, 3, tzinfo=UTC))
+    due(centre, id_, due_at=day(12))
+    assert [("answer", "escalation", "supervisor")] == reminded(centre)
+    made(centre.as_("officer").post(f"/v1/complaints/{id_}/clock-stops", json={"reason": "force_majeure"}))
+    due(centre, id_, due_at=day(13))
+    assert [] == reminded(centre)
+    items = ok(centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=sent&limit=3"))
+    assert {("escalation", "sent", 1)} < {(one["rung"], one["sending"], one["attempts"]) for one in items["items"]}
+    rest = ok(
+        centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=sent&limit=3&cursor={items['next']}")
+    )
+    assert 4 == len({one["id"] for one in items["items"] + rest["items"]})
+    assert [] == ok(centre.as_("supervisor").get("/v1/reminders?step=verify"))["items"]
+
+
+def test_every_step_is_reminded_of(centre: Centre) -> None:
+    """Verify and answer, the agency's answer, telling the complainant."""
+    received, referred, told = centre.registered(), centre.referred(), centre.answered()
+    due(centre, received["id"], due_at=day(17), verify_due_at=day(17))
+    due(centre, referred["complaint_id"], due_at=day(27))
+    with centre.session() as session, session.begin():
+        session.execute(sa.update(Referral).values(due_at=day(17)))
+    due(centre, told["id"], tell_due_at=day(17))
+    steps = [step for step, rung, _ in reminded(centre) if rung == "overdue"]
+    assert ["answer", "referral_answer", "tell", "verify"] == steps
+
+
+def test_two_workers_never_send_one_reminder_twice(centre: Centre) -> None:
+    """However they meet, each reminder is sent by one of them."""
+    for _ in range(5):
+        due(centre, centre.verified()["id"], due_at=day(17))
+    sent: list[str] = []
+    together = threading.Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        remind(centre.app.state.sessions, DEADLINES, lambda one: sent.append(str(one.id)), now=TODAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
+    assert (5, 5) == (len(sent), len(set(sent)))
+
+
+def test_what_could_not_be_sent_is_tried_again_and_then_given_up(centre: Centre) -> None:
+    """The failure is kept; nothing else waits for it."""
+    due(centre, centre.verified()["id"], due_at=day(17))
+    attempts: list[Any] = []
+
+    def fail(reminder: Any) -> None:  # noqa: ANN401  # a row
+        attempts.append(reminder.id)
+        raise ConnectionError
+
+    for _ in range(MOST_ATTEMPTS + 2):
+        assert 0 == remind(centre.app.state.sessions, DEADLINES, fail, now=TODAY)
+    assert (MOST_ATTEMPTS, 1) == (len(attempts), len(set(attempts)))
+    (kept,) = ok(centre.as_("supervisor").get("/v1/reminders?sending=failed"))["items"]
+    assert ("failed", "ConnectionError", None) == (kept["sending"], kept["failure"], kept["sent_at"])
+
+
+def test_a_worker_that_dies_while_sending_leaves_it_for_a_person(centre: Centre) -> None:
+    """Nobody knows whether it went out, so nobody sends it again."""
+    due(centre, centre.verified()["id"], due_at=day(17))
+
+    class Died(BaseException):
+        pass
+
+    def die(_reminder: object) -> None:
+        raise Died
+
+    with pytest.raises(Died):
+        remind(centre.app.state.sessions, DEADLINES, die, now=TODAY)
+    assert [] == reminded(centre)
+    assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=uncertain"))["items"])
+
+
+def test_the_worker_looks_until_it_is_told_to_stop(centre: Centre) -> None:
+    """It sends what comes due, and ends soon after."""
+    due(centre, centre.verified()["id"], due_at=datetime(2026, 1, 1, tzinfo=UTC))
+    stop = threading.Event()
+    sent: list[Any] = []
+    worker = Reminding(centre.app.state.sessions, DEADLINES, every_seconds=0.01, send=sent.append)
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    eventually(lambda: sent)
+    stop.set()
+    thread.join(5)
+    assert (False, 1) == (thread.is_alive(), len(sent))
+
+
+@pytest.mark.parametrize("wrong", [{"working_days": 999}, {"name": "Over Due"}, {"to": ""}, {"days": 1}])
+def test_a_ladder_that_makes_no_sense_is_refused(wrong: Json) -> None:
+    """At the start of the service, not when the first deadline passes."""
+    with pytest.raises(ValidationError):
+        Rung(**{"name": "overdue", "working_days": 0, "to": "officer"} | wrong)
+
+
+def test_reminders_are_for_officers(quiet_centre: Centre) -> None:
+    """And deadlines, too."""
+    paths: Sequence[str] = ("/v1/reminders", "/v1/deadlines")
+    for path in paths:
+        refused(quiet_centre.as_("agency_client", client_id="agency-1").get(path), 403)
+        refused(quiet_centre.anyone.get(path), 401)

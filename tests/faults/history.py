@@ -1,0 +1,370 @@
+"""Histories: two parties on real databases, between them a network and a clock that obey a seed.
+
+Everything that is under test is real: outbox, relays, leases, inbox, operators' acts, PostgreSQL. Simulated are the
+line between them, the time, and who is killed when. The same seed plays the same history.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from exchange import Effects, Exchange, ExchangeMetrics, Peer, Relay, RelaySettings, operating, owe, read_batch, take
+from exchange.delivering import Courier, Delivered, Failure, Undelivered
+from exchange.relay import Round
+from exchange.signing import Proof
+from schemas import TYPES, Message, Receipt, Receipts, Wire
+from servicekit.database import Query, Sessions
+
+from ..exchange.conftest import PROBLEMS, Clock, NotAcceptable, saying  # noqa: TID252  # tests are no package
+
+BEGIN = datetime(2020, 1, 6, tzinfo=UTC)
+"""Long before the machine's own clock, which no history may depend on."""
+LEASE_SECONDS = 12.0
+_EFFECT = Query(sa.text("INSERT INTO effects (message_id, subject, said) VALUES (:id, :subject, :said)"))
+
+
+class KilledError(BaseException):
+    """The relay was killed just there: nothing of it goes on."""
+
+
+class Owed(NamedTuple):
+    """A message whose transaction was committed."""
+
+    id: UUID
+    subject: UUID
+    sequence: int
+    said: str
+
+
+@dataclass
+class Side:
+    """One party: its database, its relays, and what it has owed so far."""
+
+    code: str
+    other: str
+    engine: sa.Engine
+    sessions: Sessions
+    exchange: Exchange
+    metrics: ExchangeMetrics
+    relays: list[Relay] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
+    effects: Effects = field(default_factory=lambda: Effects({}))
+
+    @property
+    def peer(self) -> Peer:
+        """The other party."""
+        return self.exchange.peers[self.other]
+
+    def sql(self, statement: str, **values: object) -> list[Any]:
+        """The rows of a statement."""
+        with self.engine.begin() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return list(result.all()) if result.returns_rows else []
+
+
+@dataclass
+class Tally:
+    """What all histories were made of."""
+
+    histories: int = 0
+    messages: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+
+
+class Line(Courier):
+    """The network from one side to the other, at the mercy of the history."""
+
+    def __init__(self, history: "History", sender: Side, receiver: Side) -> None:
+        self._history = history
+        self._sender = sender
+        self._receiver = receiver
+
+    def deliver(self, _peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
+        """Bring the messages over, unless the history has other plans."""
+        del now
+        history = self._history
+        body = b'{"messages":[' + ",".join(contents).encode() + b"]}"
+        fault = history.fault(*_NOT_ARRIVED, *_ARRIVED)
+        if fault in _NOT_ARRIVED:
+            return self._not_arrived(fault, body)
+        receipts = history.take(self._receiver, self._sender, body)
+        match fault:
+            case "answer lost":
+                return Undelivered(Failure.FAILED, "RemoteProtocolError")
+            case "repeated later":
+                history.late.append((self._receiver, self._sender, body))
+            case "half of the receipts":
+                receipts = receipts[: len(receipts) // 2]
+            case "killed after sending":
+                raise KilledError
+            case "lease outlived":
+                history.clock.advance(seconds=LEASE_SECONDS + 1)
+                history.relay(self._sender, 1)
+        return Delivered({it.id: it for it in receipts}, Receipts(receipts=tuple(receipts)).model_dump_json(), _PROOF)
+
+    def _not_arrived(self, fault: str, body: bytes) -> Undelivered:
+        if fault == "killed before sending":
+            raise KilledError
+        if fault == "failed before its commit":
+            self._history.take(self._receiver, self._sender, body, crashing=True)
+        return Undelivered(_NOT_ARRIVED[fault], fault, asked_seconds=float(self._history.chance.choice((0, 0, 1, 90))))
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+_PROOF = Proof("key", "base", "signature")
+_NOT_ARRIVED = {
+    "request lost": Failure.FAILED,
+    "not connected": Failure.UNREACHABLE,
+    "busy": Failure.BUSY,
+    "refused": Failure.REFUSED,
+    "too large": Failure.TOO_LARGE,
+    "failed before its commit": Failure.BUSY,
+    "killed before sending": Failure.FAILED,
+}
+_ARRIVED = ("answer lost", "repeated later", "half of the receipts", "killed after sending", "lease outlived")
+
+
+class History:
+    """One history. `play` it, then ask `faults_found`."""
+
+    def __init__(self, seed: str, centre: Side, office: Side, tally: Tally) -> None:
+        self.chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+        self.clock = Clock(BEGIN)
+        self.late: list[tuple[Side, Side, bytes]] = []
+        self._sides = (centre, office)
+        self._tally = tally
+        self._rough = True
+        self._defective = False
+        self._subjects = [self.new_id() for _ in range(self.chance.randint(1, 3))]
+        self._applied_again: set[UUID] = set()
+        for side, other in ((centre, office), (office, centre)):
+            side.owed.clear()
+            side.effects = Effects(dict.fromkeys(TYPES, self._effect), PROBLEMS)
+            for table in ("effects", "exchange_outbox", "exchange_proofs", "exchange_outgoing", "exchange_peers"):
+                side.sql(f"DELETE FROM {table}")  # noqa: S608  # constants
+            side.sql("DELETE FROM exchange_inbox")
+            side.sql("DELETE FROM exchange_incoming")
+            side.relays = [
+                Relay(
+                    side.exchange,
+                    side.sessions,
+                    side.metrics,
+                    RelaySettings(batch_messages=self.chance.choice((1, 2, 5, 50)), lease_seconds=LEASE_SECONDS),
+                    clock=self.clock,
+                    rng=self.chance,
+                    courier=Line(self, side, other),
+                )
+                for _ in range(2)
+            ]
+
+    def new_id(self) -> UUID:
+        """An id that depends on the seed alone."""
+        return UUID(int=(self.chance.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62)) | 7 << 76 | 2 << 62)
+
+    def fault(self, *kinds: str) -> str:
+        """One of these faults, or "" for none; the network is calm at the end of a history."""
+        if not self._rough or self.chance.random() < 0.5:
+            return ""
+        kind = self.chance.choice(kinds)
+        self._tally.faults[kind] += 1
+        return kind
+
+    def play(self) -> None:
+        """Some dozens of steps in rough weather, then calm until nothing moves any more."""
+        acts: Sequence[tuple[Callable[[Side], None], int]] = (
+            (self._owe, 8),
+            (self._owe_and_roll_back, 1),
+            (self._relay, 10),
+            (self._wait, 5),
+            (self._repeat, 2),
+            (self._operate, 2),
+            (self._turn_defective, 1),
+        )
+        weights = [weight for _, weight in acts]
+        for _ in range(self.chance.randint(10, 30)):
+            ((act, _),) = self.chance.choices(acts, weights)
+            act(self.chance.choice(self._sides))
+        self._calm_down()
+        self._tally.histories += 1
+        self._tally.messages += sum(len(side.owed) for side in self._sides)
+
+    def take(self, receiver: Side, sender: Side, body: bytes, *, crashing: bool = False) -> Sequence[Receipt]:
+        """The receiver takes a batch; `crashing` ends it just before its commit."""
+        arrivals = read_batch(body, sender.code)
+        with receiver.sessions() as session:
+            receipts = take(session, arrivals, source=sender.code, effects=receiver.effects, now=self.clock())
+            if crashing:
+                session.rollback()
+                return ()
+            session.commit()
+        return receipts
+
+    def relay(self, side: Side, which: int) -> Round | None:
+        """One round of one of its relays; None when it was killed."""
+        with suppress(KilledError):
+            return side.relays[which].round(side.peer)
+        return None
+
+    def _effect(self, session: Session, message: Message, body: Any, _now: datetime) -> None:  # noqa: ANN401
+        said = getattr(body, "reason", "")
+        _EFFECT.run(session, id=message.id, subject=message.subject, said=said)
+        if "refuse" in said:
+            raise NotAcceptable("as asked", whom="กสป.")
+        if self._defective and "delicate" in said:
+            raise ZeroDivisionError
+
+    def _owe(self, side: Side) -> None:
+        with side.sessions.begin() as session:
+            made = [self._owe_one(session, side) for _ in range(self.chance.randint(1, 4))]
+        side.owed += made
+
+    def _owe_one(self, session: Session, side: Side) -> Owed:
+        said = self.chance.choice(("ก", "ข", "refuse", "delicate")) + str(self.chance.getrandbits(16))
+        subject = self.chance.choice(self._subjects)
+        body: Wire = saying(said)
+        identity = owe(session, body, to=side.other, subject=subject, now=self.clock())
+        row = session.execute(sa.text("SELECT sequence FROM exchange_outbox WHERE id = :id"), {"id": identity}).one()
+        return Owed(identity, subject, row.sequence, said)
+
+    def _owe_and_roll_back(self, side: Side) -> None:
+        self._tally.faults["rolled back"] += 1
+        with side.sessions() as session:
+            self._owe_one(session, side)
+            session.rollback()
+
+    def _relay(self, side: Side) -> None:
+        self.relay(side, self.chance.randrange(2))
+
+    def _wait(self, _side: Side) -> None:
+        parts = (timedelta(seconds=1), timedelta(seconds=20), timedelta(minutes=2), timedelta(hours=2))
+        waited = self.chance.choice(parts) if self.chance.random() < 0.95 else timedelta(days=8)
+        self.clock.now += waited
+
+    def _repeat(self, _side: Side) -> None:
+        """What the network kept back arrives once more, long after."""
+        if self.late:
+            receiver, sender, body = self.late.pop(self.chance.randrange(len(self.late)))
+            self.take(receiver, sender, body)
+
+    def _turn_defective(self, _side: Side) -> None:
+        self._defective = not self._defective
+        self._tally.faults["defect of a service"] += self._defective
+
+    def _operate(self, side: Side) -> None:
+        act = self.chance.choice(("pause", "resume", "redeliver", "give up"))
+        self._tally.faults[f"operator: {act}"] += 1
+        with side.sessions.begin() as session, suppress(operating.PeerNotFound):
+            if act == "pause":
+                operating.pause(session, side.other, reason="ทดสอบ", now=self.clock())
+            elif act == "resume":
+                operating.resume(session, side.other)
+            elif dead := operating.dead_messages(session):
+                chosen = self.chance.choice(dead)
+                if act == "redeliver":
+                    operating.redeliver(session, chosen.id, now=self.clock())
+                else:
+                    operating.give_up(session, chosen.id, reason="ทดสอบ", now=self.clock())
+
+    def _calm_down(self) -> None:
+        """The network heals, defects are mended, operators do their work, and everything moves until it is done."""
+        self._rough = self._defective = False
+        while self.late:
+            self._repeat(self._sides[0])
+        for side in self._sides:
+            with side.sessions.begin() as session, suppress(operating.PeerNotFound):
+                operating.resume(session, side.other)
+        for _ in range(200):
+            self.clock.advance(minutes=20)
+            busy = False
+            for side in self._sides:
+                while (done := self.relay(side, 0)) is Round.SENT:
+                    busy = True
+                busy = busy or done is Round.FAILED
+                with side.sessions.begin() as session:
+                    busy = bool(operating.redeliver_all(session, side.other, now=self.clock())) or busy
+            if not busy and not any(
+                side.sql("SELECT FROM exchange_outbox WHERE state='queued'") for side in self._sides
+            ):
+                break
+        for side in self._sides:
+            self._apply_again(side)
+
+    def _apply_again(self, side: Side) -> None:
+        """An operator tries each quarantined message once more."""
+        with side.sessions.begin() as session:
+            for row in operating.stuck_messages(session, "quarantined"):
+                refused = operating.apply_again(
+                    session, side.other, row.id, side.effects, reason="แก้ไขแล้ว", now=self.clock()
+                )
+                if refused is None:
+                    self._applied_again.add(row.id)
+
+    def faults_found(self) -> Iterator[str]:
+        """What speaks against the promise, in both directions."""
+        centre, office = self._sides
+        for sender, receiver in ((centre, office), (office, centre)):
+            yield from self._between(sender, receiver)
+
+    def _between(self, sender: Side, receiver: Side) -> Iterator[str]:
+        sent = {row.id: row for row in sender.sql("SELECT id, state, disposition FROM exchange_outbox")}
+        taken = {row.id: row for row in receiver.sql("SELECT id, state, problem FROM exchange_inbox")}
+        effects = receiver.sql("SELECT message_id, subject, said FROM effects ORDER BY position")
+        count = Counter(row.message_id for row in effects)
+        owed = {it.id: it for it in sender.owed}
+        for it in sender.owed:
+            ours, theirs = sent.get(it.id), taken.get(it.id)
+            name = f"{sender.code}'s message {it.sequence} ({it.said})"
+            end = (ours and ours.state, theirs and theirs.state)
+            self._tally.ends[f"{end[0]}, {end[1] or 'never arrived'}"] += 1
+            if end not in _RIGHT_ENDS:
+                yield f"{name} ended {end}"
+            elif count[it.id] != (end[1] == "applied"):
+                yield f"{name} is {end[1]} and has {count[it.id]} effects"
+            elif theirs and theirs.state == "quarantined" and not theirs.problem:
+                yield f"{name} is quarantined and nobody knows why"
+        yield from (f"{sender.code} never owed {identity}" for identity in count.keys() - owed.keys() - sent.keys())
+        for subject in self._subjects:
+            order = [
+                owed[row.message_id].sequence
+                for row in effects
+                if row.subject == subject and row.message_id in owed and row.message_id not in self._applied_again
+            ]
+            if order != sorted(order):
+                yield f"of {subject} the effects came in the order {order}"
+            last = max(
+                (it for it in sender.owed if it.subject == subject and self._counts(it, taken)), default=None, key=_at
+            )
+            shown = [
+                row.said
+                for row in effects
+                if row.subject == subject and row.message_id in owed and row.message_id not in self._applied_again
+            ]
+            if last is not None and shown[-1] != last.said:
+                yield f"of {subject} {receiver.code} shows {shown[-1]}, and not {last.said}"
+
+    def _counts(self, it: Owed, taken: dict[UUID, Any]) -> bool:
+        return it.id in taken and taken[it.id].state == "applied" and it.id not in self._applied_again
+
+
+_RIGHT_ENDS = {
+    ("delivered", "applied"),
+    ("delivered", "quarantined"),
+    ("void", "applied"),  # given up by a person although it had arrived: the tombstone stands in the list
+    ("void", "quarantined"),
+    ("void", None),
+}
+
+
+def _at(it: Owed) -> int:
+    return it.sequence

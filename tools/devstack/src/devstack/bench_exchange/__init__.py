@@ -1,0 +1,1 @@
+"""`python -m devstack.bench_exchange`: how fast the exchange is, beside the simplest thing that carries a record."""

@@ -1,0 +1,395 @@
+"""Measure the exchange beside its floor, in one run: records per second, latency, idle load, recovery, a backlog.
+
+Everything is on: signatures on both ways, SQLAlchemy's sessions, outbox, inbox, effects, receipts with their proofs;
+PostgreSQL syncs each commit to disk. The floor is `devstack.bench_exchange.receiving`: one plain POST and one commit a
+record. What is compared was measured in turns, as the machine's mood would decide otherwise.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import queue
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, LiteralString, cast
+from uuid import UUID
+
+import httpx2
+import psycopg
+import sqlalchemy as sa
+import typer
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from devstack.bench_exchange.receiving import CREATE_EFFECTS, RECEIVER, SENDER, Receiver, body_of, receive
+from devstack.ports import HOST, free_ports
+from devstack.stack import environment_of, our_services
+from devstack.testing.databases import migrate
+from devstack.testing.processes import ServiceProcess
+from exchange import Exchange, ExchangeMetrics, OwnKeys, Peer, Relay, RelaySettings, generate_keys, owe, write_keys
+from exchange.migrations import step_0001
+from exchange.parties import Peer as Party
+from schemas import ReferralSent, sample
+from servicekit import development_issuer
+from servicekit.database import Sessions, make_engine, make_sessions
+from servicekit.embedded import Cluster, Server
+from servicekit.ids import uuid7
+from servicekit.observing import configure_logging
+from servicekit.testing import eventually
+
+BATCH = 50
+ROUNDS = 5
+IDLE_SECONDS = 20.0
+LATENCY_PAUSE_SECONDS = 0.03
+LOOK_SECONDS = 0.05
+
+screen = Console()
+SAMPLE = cast("ReferralSent", ReferralSent.model_validate(sample("referral.sent.v1")["data"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The sending side, in this process: its database, and the relay that sends what it owes."""
+
+    database_url: str
+    watch: psycopg.Connection[Any]
+    sessions: Sessions
+    exchange: Exchange
+    metrics: ExchangeMetrics
+
+    def owe(self, count: int, *, to: str) -> list[UUID]:
+        """Owe so many messages, each about a subject of its own, in transactions of 50; their ids."""
+        ids = []
+        for start in range(0, count, BATCH):
+            with self.sessions.begin() as session:
+                ids += [
+                    owe(session, body_of(start + n, SAMPLE), to=to, subject=uuid7(), now=datetime.now(UTC))
+                    for n in range(min(BATCH, count - start))
+                ]
+        return ids
+
+    @contextlib.contextmanager
+    def relaying(self, *peers: str) -> Iterator[None]:
+        """A relay at work for these peers, in threads of this process."""
+        chosen = {code: self.exchange.peers[code] for code in peers}
+        party = Exchange(
+            self.exchange.party,
+            self.exchange.public_url,
+            self.exchange.keys,
+            chosen,
+            self.exchange.peer_keys,
+            self.exchange.bell,
+        )
+        stop = threading.Event()
+        relay = Relay(party, self.sessions, self.metrics, RelaySettings(batch_messages=BATCH))
+        thread = threading.Thread(target=relay.run, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def queued(self, to: str) -> int:
+        """How many messages are still to be sent."""
+        count = "SELECT count(*) FROM exchange_outbox WHERE state = 'queued' AND peer = %s"
+        return int(self.value(count, to))
+
+    def value(self, statement: LiteralString, *values: object) -> Any:  # noqa: ANN401  # what the statement selects
+        """The one value that a statement finds."""
+        row = self.watch.execute(statement, values).fetchone()
+        return row and row[0]
+
+
+def create(server: Server, name: str) -> str:
+    """A database with the exchange's tables, and the one that effects are written to; its URL."""
+    server.create_database(name)
+    engine = make_engine(server.url(name), pool_size=1)
+    with engine.begin() as connection:
+        step_0001.upgrade(Operations(MigrationContext.configure(connection)))
+        connection.execute(sa.text(CREATE_EFFECTS))
+    engine.dispose()
+    return server.url(name)
+
+
+def post_directly(url: str, count: int, clients: int) -> None:
+    """The floor: each client posts one record after the other, on a connection that stays open."""
+    left: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(count):
+        left.put(number)
+
+    def work() -> None:
+        with httpx2.Client() as client, contextlib.suppress(queue.Empty):
+            while True:
+                post_one(client, url, uuid7(), left.get_nowait())
+
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def post_one(client: httpx2.Client, url: str, identity: UUID, number: int) -> None:
+    """One record of the floor."""
+    body = body_of(number, SAMPLE)
+    record = {"id": str(identity), "subject": f"เรื่องที่ {number}", "details": cast("ReferralSent", body).details}
+    client.post(f"{url}/floor", json=record).raise_for_status()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def throughput(sender: Sender, receiver: Receiver, office: str | None, records: int) -> None:
+    """Records per second, in turns: floor with one client and with four, the exchange, the real Office."""
+    figures: dict[str, list[float]] = {}
+
+    def note(name: str, count: int, took: float) -> None:
+        figures.setdefault(name, []).append(count / took)
+
+    for _ in range(ROUNDS):
+        for clients in (1, 4):
+            count = records // 10
+            note(
+                f"floor, {clients} client(s)",
+                count,
+                seconds(lambda c=clients, n=count: post_directly(receiver.url, n, c)),
+            )
+        for name, peer in (("exchange, one-row effect", RECEIVER), ("exchange, the Office's cases", office)):
+            if peer is not None:
+                sender.owe(records, to=peer)
+                note(name, records, seconds(lambda p=peer: drain(sender, p)))
+    floor = statistics.median(figures["floor, 1 client(s)"])
+    for name, rates in figures.items():
+        rate = statistics.median(rates)
+        screen.print(f"  {name:<30} {rate:7.0f} records/s   {rate / floor:4.1f} x the floor")
+
+
+def drain(sender: Sender, peer: str) -> None:
+    """Send all that is owed."""
+    with sender.relaying(peer):
+        until(lambda: sender.queued(peer) == 0)
+
+
+def until(look: Callable[[], bool]) -> None:
+    """Wait for it, looking so seldom that it costs nothing."""
+    while not look():
+        time.sleep(LOOK_SECONDS)
+
+
+def latency(sender: Sender, receiver: Receiver, count: int) -> None:
+    """From the sender's commit to the receiver's, one record at a time, in turns with a direct POST.
+
+    Both by the times that PostgreSQL itself gave the commits (`track_commit_timestamp`), on one clock.
+    """
+    direct, exchanged = [], []
+    with sender.relaying(RECEIVER), httpx2.Client() as client:
+        for number in range(count):
+            identity = uuid7()
+            with sender.sessions.begin() as session:
+                session.execute(
+                    sa.text("INSERT INTO effects (id, subject, details) VALUES (:id, '', '')"), {"id": identity}
+                )
+            post_one(client, receiver.url, identity, number)
+            direct.append(identity)
+            time.sleep(LATENCY_PAUSE_SECONDS)
+            with sender.sessions.begin() as session:
+                identity = owe(session, body_of(number, SAMPLE), to=RECEIVER, subject=uuid7(), now=datetime.now(UTC))
+                session.execute(
+                    sa.text("INSERT INTO effects (id, subject, details) VALUES (:id, '', '')"), {"id": identity}
+                )
+            exchanged.append(identity)
+            time.sleep(LATENCY_PAUSE_SECONDS)
+        eventually(lambda: sender.queued(RECEIVER) == 0)
+    floor, ours = (milliseconds(sender, receiver, ids) for ids in (direct, exchanged))
+    for name, figures in (("direct POST", floor), ("exchange", ours)):
+        p50, p95 = statistics.median(figures), statistics.quantiles(figures, n=20)[18]
+        screen.print(f"  {name:<30} p50 {p50:6.2f} ms   p95 {p95:6.2f} ms")
+    screen.print(f"  p50 is {statistics.median(ours) / statistics.median(floor):.2f} x a direct POST's")
+
+
+def milliseconds(sender: Sender, receiver: Receiver, ids: Sequence[UUID]) -> list[float]:
+    """From commit to commit, for each of these records."""
+    committed = []
+    for url in (sender.database_url, receiver.database_url):
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT id, pg_xact_commit_timestamp(xmin) FROM effects WHERE id = ANY(%s)", [list(ids)]
+            ).fetchall()
+        committed.append(dict(rows))
+    return [(committed[1][it] - committed[0][it]).total_seconds() * 1000 for it in ids]
+
+
+def idle(sender: Sender) -> None:
+    """What an idle relay asks of its database."""
+    count = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    with sender.relaying(RECEIVER):
+        eventually(lambda: sender.queued(RECEIVER) == 0)
+        time.sleep(IDLE_SECONDS)  # until all connections have told what they did before
+        before = sender.value(count)
+        time.sleep(IDLE_SECONDS)
+        after = sender.value(count)
+    screen.print(f"  {(after - before - 1) / IDLE_SECONDS:.2f} transactions/s on the database of an idle relay")
+
+
+def abandoned(sender: Sender) -> None:
+    """How soon messages move again that a killed relay had claimed."""
+    sender.owe(BATCH, to=RECEIVER)
+    claiming = multiprocessing.get_context("fork").Process(target=_claim_and_die, args=(sender,))
+    claiming.start()
+    claiming.join()
+    took = seconds(lambda: drain(sender, RECEIVER))
+    screen.print(f"  {took:.1f} s until {BATCH} messages were delivered that a killed relay had claimed (at most 15)")
+
+
+def _claim_and_die(sender: Sender) -> None:
+    """A relay that is killed between its claim and its request, in a forked process."""
+    sessions = make_sessions(make_engine(sender.database_url))
+    Relay(sender.exchange, sessions, sender.metrics, courier=cast("Any", _Deadly())).round(
+        sender.exchange.peers[RECEIVER]
+    )
+
+
+class _Deadly:
+    """A courier that does not live to send anything."""
+
+    def deliver(self, _peer: Party, _contents: Sequence[str], *, now: datetime) -> None:
+        del now
+        os._exit(1)
+
+
+def backlog(sender: Sender, messages: int) -> None:
+    """A day's backlog drains in bounded memory, and new referrals pass meanwhile."""
+    took = seconds(lambda: sender.owe(messages, to=RECEIVER))
+    screen.print(f"  {messages:,} messages owed in {took:.0f} s")
+    begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    passed: list[float] = []
+    began = time.perf_counter()
+    with sender.relaying(RECEIVER):
+        while (left := sender.queued(RECEIVER)) > messages // 20:
+            (identity,) = sender.owe(1, to=RECEIVER)
+            passed.append(seconds(lambda i=identity: until(lambda: _is_delivered(sender, i))))
+            time.sleep(1)
+        until(lambda: sender.queued(RECEIVER) == 0)
+    took = time.perf_counter() - began
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun) / 1024
+    screen.print(
+        f"  drained in {took:.0f} s ({messages / took:.0f}/s), the relay grew by {grown:.1f} MiB, {left} seen last"
+    )
+    screen.print(
+        f"  new referrals meanwhile: {len(passed)}, p50 {statistics.median(passed):.2f} s, worst {max(passed):.2f} s"
+    )
+
+
+def _is_delivered(sender: Sender, identity: UUID) -> bool:
+    return bool(sender.value("SELECT state = 'delivered' FROM exchange_outbox WHERE id = %s", identity))
+
+
+@contextlib.contextmanager
+def stage(folder: Path) -> Iterator[tuple[Sender, Receiver, str]]:
+    """PostgreSQL, the receiver and the real Office as processes, and the sender here; the Office's code too."""
+    cluster = Cluster(folder / "postgres", durable=True)
+    with cluster.running() as server, psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    with contextlib.ExitStack() as exits:
+        server = exits.enter_context(cluster.running())
+        office = our_services(*free_ports(2))[1]
+        own, theirs = generate_keys(), generate_keys()
+        sender_url = f"http://{HOST}:1"
+        receiver = Receiver(free_ports(1)[0], create(server, "receiver"), theirs, sender_url, OwnKeys(own).published)
+        process = multiprocessing.get_context("spawn").Process(target=receive, args=(receiver,), daemon=True)
+        process.start()
+        exits.callback(process.join)
+        exits.callback(process.terminate)
+
+        server.create_database("office")
+        migrate("chumchon", server.url("office"))
+        office_keys, issuer = folder / "office.json", folder / "issuer.json"
+        write_keys(office_keys, generate_keys())
+        development_issuer.make_key_file(issuer)
+        development_issuer.write_public_keys(issuer, folder / "issuer.public.json")
+        environment = dict(
+            environment_of(
+                office,
+                database_url=server.url("office"),
+                public_url=office.url,
+                peers={},
+                issuer_jwks=folder / "issuer.public.json",
+                exchange_keys=office_keys,
+                relay_in_service=False,
+                attachments=folder / "attachments",
+            )
+        )
+        environment["CHUMCHON_PEERS"] = json.dumps({SENDER: {"url": sender_url, "jwks": dict(OwnKeys(own).published)}})
+        service = ServiceProcess(office, environment, folder)
+        exits.callback(service.kill)
+        service.start()
+        service.wait_until_ready()
+
+        sender_database = create(server, "sender")
+        engine = make_engine(sender_database, pool_size=20)
+        exits.callback(engine.dispose)
+        sessions = make_sessions(engine)
+        peers = [
+            Peer(RECEIVER, receiver.url, OwnKeys(theirs).published),
+            Peer(office.code, office.url, OwnKeys.read(office_keys).published),
+        ]
+        party = Exchange.between(SENDER, sender_url, OwnKeys(own), peers)
+        party.enrol(sessions)
+        exits.callback(party.close)
+        eventually(lambda: _answers(receiver.url))
+        watch = exits.enter_context(psycopg.connect(sender_database, autocommit=True))
+        yield (
+            Sender(sender_database, watch, sessions, party, ExchangeMetrics(CollectorRegistry())),
+            receiver,
+            office.code,
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(httpx2.get(url, trust_env=False).status_code)
+    except httpx2.TransportError:
+        return False
+
+
+def main(
+    *,
+    records: Annotated[int, typer.Option(help="Records in each of the rounds.")] = 2000,
+    singles: Annotated[int, typer.Option(help="Records of the latency measurement.")] = 200,
+    messages: Annotated[int, typer.Option("--backlog", help="Messages of a day down; 0 leaves it out.")] = 100_000,
+) -> None:
+    """Print how fast the exchange is."""
+    configure_logging(SENDER, "ERROR")
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as (sender, receiver, office):
+        load = os.getloadavg()[0]
+        screen.print(f"{os.cpu_count()} CPUs, load {load:.1f}; PostgreSQL syncs every commit; batches of {BATCH}")
+        screen.print("Records per second (median of turns)")
+        throughput(sender, receiver, office, records)
+        screen.print("Latency from commit to commit, one record at a time")
+        latency(sender, receiver, singles)
+        screen.print("Idle")
+        idle(sender)
+        screen.print("A killed relay")
+        abandoned(sender)
+        if messages:
+            screen.print("A backlog")
+            backlog(sender, messages)
+
+
+if __name__ == "__main__":
+    typer.run(main)
