@@ -34,7 +34,7 @@ def asked(office: Office, case: Json) -> str:
     """Ask the complainant of a case; the Message-ID of the mail that asks."""
     office.accept(case)
     office.done(
-        "POST", f"/cases/{case['id']}/questions", {"question": "โปรดแจ้งเลขที่บัญชี"}, role="group_officer.participation"
+        "POST", f"/cases/{case['id']}/questions", {"text": "โปรดแจ้งเลขที่บัญชี"}, role="group_officer.participation"
     )
     (question,) = [found for found, kind in owed(office) if kind == "question"]
     return f"{question}@chumchon.go.th"
