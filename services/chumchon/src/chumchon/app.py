@@ -111,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         problems=PROBLEMS,
         migrations_head=head_of(MIGRATIONS),
         tags=TAGS,
+        streamed=files.STREAMED,
     )
     app.state.deadlines = deadlines
     app.state.draft_required = settings.draft_required
