@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from center1111.intake.actions import register_complaint
-from center1111.intake.imports.actions import ATTEMPTS, LEASE, work_through
+from center1111.intake.imports.actions import ATTEMPTS, LEASE, Desk, work_through
 from center1111.intake.imports.columns import COLUMNS
 from center1111.intake.imports.reading import MAX_ROWS
 from center1111.journey import ImportState
@@ -75,11 +75,16 @@ def workbook(*rows: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
+def desk(centre: Centre) -> Desk:
+    """What a worker needs."""
+    return Desk(centre.app.state.sessions, centre.app.state.deadlines, centre.app.state.writers)
+
+
 def imported(centre: Centre, content: str | bytes, query: str = "") -> Json:
     """The import after all that waited was worked through."""
     answer = centre.as_("intake").post(f"/v1/complaints/imports{query}", content=content)
     assert answer.status_code in {200, 202}, answer.text
-    while work_through(centre.app.state.sessions, centre.app.state.deadlines):
+    while work_through(desk(centre)):
         pass
     return ok(centre.as_("intake").get(answer.headers["location"]))
 
@@ -252,7 +257,6 @@ def test_a_file_is_recorded_once(centre: Centre) -> None:
 
 def test_a_worker_that_was_killed_has_changed_nothing(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its import is done by the next one when its lease is over, exactly once."""
-    sessions, deadlines = centre.app.state.sessions, centre.app.state.deadlines
     location = centre.as_("intake").post("/v1/complaints/imports", content=table(LETTER, CALL)).headers["location"]
     calls = iter(range(10))
 
@@ -263,18 +267,17 @@ def test_a_worker_that_was_killed_has_changed_nothing(centre: Centre, monkeypatc
 
     monkeypatch.setattr(RECORDS, dies)
     with pytest.raises(SystemExit):
-        work_through(sessions, deadlines)
+        work_through(desk(centre))
     monkeypatch.setattr(RECORDS, register_complaint)
     assert (0, "running") == (recorded(centre), ok(centre.as_("intake").get(location))["state"])
-    assert not work_through(sessions, deadlines)
+    assert not work_through(desk(centre))
     later = utc_now() + LEASE + timedelta(seconds=1)
-    assert work_through(sessions, deadlines, clock=lambda: later)
+    assert work_through(desk(centre), clock=lambda: later)
     assert (2, "done") == (recorded(centre), ok(centre.as_("intake").get(location))["state"])
 
 
 def test_a_table_that_always_fails_is_given_up(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some attempts, so that it is not tried for ever; others are not held up."""
-    sessions, deadlines = centre.app.state.sessions, centre.app.state.deadlines
     location = centre.as_("intake").post("/v1/complaints/imports", content=table(LETTER)).headers["location"]
 
     def breaks(*_: Any, **__: Any) -> object:  # noqa: ANN401  # as above
@@ -284,7 +287,7 @@ def test_a_table_that_always_fails_is_given_up(centre: Centre, monkeypatch: pyte
     now = utc_now()
     for attempt in range(ATTEMPTS):
         at = now + attempt * (LEASE + timedelta(seconds=1))
-        assert work_through(sessions, deadlines, clock=lambda at=at: at)  # type: ignore[misc]  # each its own time
+        assert work_through(desk(centre), clock=lambda at=at: at)  # type: ignore[misc]  # each its own time
     found = ok(centre.as_("intake").get(location))
     assert ("refused", [(None, None, "failed")], 0) == (found["state"], faults(found), recorded(centre))
 
@@ -293,7 +296,7 @@ def test_a_worker_that_is_late_changes_nothing(centre: Centre) -> None:
     """Whoever has the lease now decides."""
     location = centre.as_("intake").post("/v1/complaints/imports", content=table(LETTER)).headers["location"]
     import_id = UUID(location.rpartition("/")[2])
-    sessions, deadlines = centre.app.state.sessions, centre.app.state.deadlines
+    sessions = centre.app.state.sessions
     lapses = iter([utc_now(), utc_now() + timedelta(hours=1)])
 
     def clock() -> datetime:
@@ -303,7 +306,7 @@ def test_a_worker_that_is_late_changes_nothing(centre: Centre) -> None:
                 session.execute(sa.update(ComplaintImport).where(ComplaintImport.id == import_id).values(attempt=7))
         return at
 
-    work_through(sessions, deadlines, clock=clock)
+    work_through(desk(centre), clock=clock)
     with sessions() as session:
         assert 0 == session.scalar(sa.select(sa.func.count()).select_from(Complaint))
         assert ImportState.RUNNING is session.get_one(ComplaintImport, import_id).state

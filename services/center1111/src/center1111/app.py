@@ -1,6 +1,7 @@
 """The Centre put together."""
 
 import contextlib
+import functools
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from center1111.closure import routes as closure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake.imports import routes as imports
-from center1111.intake.imports.actions import run_imports
+from center1111.intake.imports.actions import Desk, run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
@@ -109,9 +110,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.vault = Vault(
         FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
     )
-    app.state.imports_bell = threading.Event()
-    app.state.alongside.append(_importing(app))
     app.state.writers = settings.writers()
+    app.state.imports_bell = threading.Event()
+    desk = Desk(app.state.sessions, app.state.deadlines, app.state.writers)
+    importing = functools.partial(run_imports, desk, app.state.imports_bell)
+    app.state.alongside.append(_threaded("importing", importing, app, wake=app.state.imports_bell.set))
     app.state.required_checks = settings.required_checks
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
@@ -154,24 +157,10 @@ async def _closing(exchange: Exchange) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _importing(app: FastAPI) -> AsyncIterator[None]:
-    """Record imported tables beside the requests."""
-    state, stop = app.state, threading.Event()
-    worker = threading.Thread(
-        target=run_imports, args=(state.sessions, state.deadlines, state.imports_bell, stop), name="imports"
-    )
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        state.imports_bell.set()
-        await anyio.to_thread.run_sync(worker.join)
-
-
-@contextlib.asynccontextmanager
-async def _threaded(name: str, work: Callable[[threading.Event], Any], app: FastAPI) -> AsyncIterator[None]:
-    """Run `work` in a thread as long as the service lives; it is not ready without it."""
+async def _threaded(
+    name: str, work: Callable[[threading.Event], Any], app: FastAPI, *, wake: Callable[[], Any] = lambda: None
+) -> AsyncIterator[None]:
+    """Run `work` in a thread as long as the service lives, which is not ready without it; `wake` ends its waiting."""
     stop = threading.Event()
     thread = threading.Thread(target=work, args=(stop,), name=name)
     app.state.checks[name] = lambda: None if thread.is_alive() else f"the {name} inside the service has ended"
@@ -180,6 +169,7 @@ async def _threaded(name: str, work: Callable[[threading.Event], Any], app: Fast
         yield
     finally:
         stop.set()
+        wake()
         await anyio.to_thread.run_sync(thread.join)
 
 

@@ -93,7 +93,6 @@ class Settings(ServiceSettings):
     undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
     question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
-    telling_within_days: int = Field(5, ge=1, description="Working days until an answer not passed on is an alarm.")
     alarms: AlarmSettings = Field(
         AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
@@ -116,6 +115,15 @@ class Settings(ServiceSettings):
             ladder=self.reminder_ladder,
         )
 
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.tell_within_days,
+        )
+
     def writers(self) -> Writers:
         """How complainants are known again."""
         key = self.writers_key.get_secret_value().encode()
@@ -126,12 +134,3 @@ class Settings(ServiceSettings):
         if self.environment == "production" and self.writers_key.get_secret_value() == DEVELOPMENT_WRITERS_KEY:
             raise ValueError("WRITERS_KEY is needed in production: 32 random bytes or more, kept for ever")
         return self
-
-    def limits(self) -> Limits:
-        """How long the waiting states may last."""
-        return Limits(
-            undelivered_days=self.undelivered_within_days,
-            acceptance_days=self.acceptance_within_days,
-            question_days=self.question_within_days,
-            telling_days=self.telling_within_days,
-        )

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 import structlog
 from pydantic import ValidationError
@@ -27,6 +28,7 @@ from center1111.intake.imports.columns import Cell, body_of, column_at
 from center1111.intake.imports.reading import UnreadableTable, rows_of
 from center1111.journey import ImportState
 from center1111.records import ComplaintImport, ImportedRow
+from center1111.writers import Writers
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
 from servicekit.ids import uuid7
@@ -48,6 +50,15 @@ log = structlog.get_logger(__name__)
 
 class ImportNotFound(DomainError):
     """There is no such import."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What imported complaints are recorded with."""
+
+    sessions: Sessions
+    deadlines: Deadlines
+    writers: Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,31 +116,31 @@ def find_import(session: Session, import_id: UUID) -> ComplaintImport:
     return found
 
 
-def work_through(sessions: Sessions, deadlines: Deadlines, *, clock: Callable[[], datetime] = utc_now) -> bool:
+def work_through(desk: Desk, *, clock: Callable[[], datetime] = utc_now) -> bool:
     """Work through one import that waits; False when there was none."""
-    with sessions.begin() as session:
+    with desk.sessions.begin() as session:
         lease = _lease(session, now=clock())
     if lease is None:
         return False
     try:
-        _work_through(sessions, lease, deadlines, clock)
+        _work_through(desk, lease, clock)
     except _LeaseLost:
         log.warning("import taken over by another worker", import_id=str(lease.import_id))
     except Exception as error:  # noqa: BLE001  # one table that cannot be worked through must not hold up the others
         log.error("import failed", import_id=str(lease.import_id), **describe(error))  # noqa: TRY400  # no personal data
         if lease.attempt >= ATTEMPTS:
-            _give_up(sessions, lease, now=clock())
+            _give_up(desk.sessions, lease, now=clock())
     return True
 
 
-def run_imports(sessions: Sessions, deadlines: Deadlines, bell: threading.Event, stop: threading.Event) -> None:
+def run_imports(desk: Desk, bell: threading.Event, stop: threading.Event) -> None:
     """Work through what waits until `stop` is set; `bell` says that something was queued in this process."""
     while not stop.is_set():
         try:
             bell.clear()
-            while not stop.is_set() and work_through(sessions, deadlines):
+            while not stop.is_set() and work_through(desk):
                 pass
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
             log.error("imports cannot be looked for", **describe(error))  # noqa: TRY400  # as above
         bell.wait(LOOKS_EVERY_SECONDS)
 
@@ -173,20 +184,20 @@ def _held(session: Session, lease: _Lease) -> ComplaintImport:
     return held
 
 
-def _work_through(sessions: Sessions, lease: _Lease, deadlines: Deadlines, clock: Callable[[], datetime]) -> None:
-    with sessions.begin() as session:
+def _work_through(desk: Desk, lease: _Lease, clock: Callable[[], datetime]) -> None:
+    with desk.sessions.begin() as session:
         content = _held(session, lease).content or b""
     table, errors = _read(content)
     complaints: list[tuple[int, NewComplaint]] = []
     for done, (number, cells) in enumerate(table, start=1):
         if done % _ROWS_A_REPORT == 0:
-            _report(sessions, lease, total=len(table), done=done, now=clock())
+            _report(desk.sessions, lease, total=len(table), done=done, now=clock())
         checked = _checked(number, cells, clock())
         if isinstance(checked, NewComplaint):
             complaints.append((number, checked))
         else:
             errors += checked
-    with sessions.begin() as session:
+    with desk.sessions.begin() as session:
         held = _held(session, lease)
         held.rows_total = held.rows_done = len(table)
         if errors:
@@ -194,7 +205,7 @@ def _work_through(sessions: Sessions, lease: _Lease, deadlines: Deadlines, clock
         elif held.dry_run:
             _finish(held, ImportState.CHECKED, (), now=clock())
         else:
-            _record(session, held, complaints, deadlines, clock())
+            _record(session, held, complaints, desk, now=clock())
             _finish(held, ImportState.DONE, (), now=clock())
 
 
@@ -240,12 +251,15 @@ def _record(
     session: Session,
     held: ComplaintImport,
     complaints: Sequence[tuple[int, NewComplaint]],
-    deadlines: Deadlines,
+    desk: Desk,
+    *,
     now: datetime,
 ) -> None:
     rows = []
     for number, new in complaints:
-        registered = register_complaint(session, new, by=held.created_by, deadlines=deadlines, now=now)
+        registered = register_complaint(
+            session, new, by=held.created_by, deadlines=desk.deadlines, writers=desk.writers, now=now
+        )
         rows.append({"import_id": held.id, "row": number, "complaint_id": registered.id})
     session.execute(sa.insert(ImportedRow), rows)
 
