@@ -30,12 +30,11 @@ REFERRAL_IS_DUE: Final = sa.and_(is_in(Referral.state, REFERRAL_UNDER_WAY), CLOC
 def standing_filters(due_at: sa.SQLColumnExpression[datetime], is_due: sa.ColumnElement[bool]) -> Filters:
     """The conditions of a list for the values of `standing_values`."""
     return {
-        "standing": lambda name: sa.and_(
-            is_due, due_at.op("<@")(sa.cast(sa.bindparam(name, type_=sa.Text), TSTZMULTIRANGE))
-        ),
-        # Implied by `standing`; these two an index can use.
+        "standing": lambda _name: is_due,
         "standing_after": lambda name: due_at > sa.bindparam(name, type_=_MOMENT),
         "standing_until": lambda name: due_at <= sa.bindparam(name, type_=_MOMENT),
+        # Only where a gap lies between them: no index knows it, nor PostgreSQL how many it leaves.
+        "standing_spans": lambda name: due_at.op("<@")(sa.cast(sa.bindparam(name, type_=sa.Text), TSTZMULTIRANGE)),
     }
 
 
@@ -52,7 +51,9 @@ def standing_values(
         Standing.IN_TIME: (near, None),
     }
     wanted = [span for standing, span in spans.items() if standing in standings]
-    values: dict[str, str | datetime] = {"standing": "{" + ",".join(map(_span, wanted)) + "}"}
+    values: dict[str, str | datetime] = {"standing": ",".join(standings)}
+    if set(standings) == {Standing.OVERDUE, Standing.IN_TIME}:
+        values["standing_spans"] = "{" + ",".join(map(_span, wanted)) + "}"
     first, last = wanted[0][0], wanted[-1][1]
     return values | ({"standing_after": first} if first else {}) | ({"standing_until": last} if last else {})
 

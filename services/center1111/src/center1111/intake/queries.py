@@ -58,6 +58,10 @@ def _is_one_of(column: InstrumentedAttribute[Any]) -> Callable[[str], sa.ColumnE
     return lambda name: sa.type_coerce(column, sa.Text) == sa.any_(sa.bindparam(name, type_=_TEXTS))
 
 
+def _is(column: InstrumentedAttribute[Any]) -> Callable[[str], sa.ColumnElement[bool]]:
+    return lambda name: sa.type_coerce(column, sa.Text) == sa.bindparam(name, type_=sa.Text)
+
+
 def _since(column: InstrumentedAttribute[Any]) -> Callable[[str], sa.ColumnElement[bool]]:
     return lambda name: column >= sa.bindparam(name, type_=_MOMENT)
 
@@ -82,16 +86,21 @@ def _stands_in_text(name: str) -> sa.ColumnElement[bool]:
     return Complaint.search_text.like(sa.bindparam(name, type_=sa.Text))
 
 
+_CODES: Final[Mapping[str, InstrumentedAttribute[Any]]] = {
+    "state": Complaint.state,
+    "channel": Complaint.channel,
+    "kind": Complaint.kind,
+    "province": Complaint.province,
+    "district": Complaint.district,
+    "subdistrict": Complaint.subdistrict,
+    "work_group": Complaint.work_group,
+    "tracking_number": Complaint.tracking_number,
+    "client_id": Complaint.client_id,
+}
+
 FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
-    "state": _is_one_of(Complaint.state),
-    "channel": _is_one_of(Complaint.channel),
-    "kind": _is_one_of(Complaint.kind),
-    "province": _is_one_of(Complaint.province),
-    "district": _is_one_of(Complaint.district),
-    "subdistrict": _is_one_of(Complaint.subdistrict),
-    "work_group": _is_one_of(Complaint.work_group),
-    "tracking_number": _is_one_of(Complaint.tracking_number),
-    "client_id": _is_one_of(Complaint.client_id),
+    **{name: _is_one_of(column) for name, column in _CODES.items()},
+    **{f"{name}_is": _is(column) for name, column in _CODES.items()},
     "from": _since(Complaint.received_at),
     "to": _before(Complaint.received_at),
     "recorded_from": _since(Complaint.recorded_at),
@@ -127,6 +136,7 @@ def list_complaints(
     `sort` is a key of `SORTS`, with a minus for the newest first.
     """
     position = {} if after is None else {"after_value": after[0], "after_id": after[1]}
+    wanted = _told_apart(wanted)
     names, continued = frozenset(wanted), after is not None
     if "q" not in names:
         return _list(names, sort, continued).all(session, **wanted, **position, limit=limit)
@@ -138,6 +148,14 @@ def list_complaints(
         if len(found) == limit
         else _search(names, sort, continued).all(session, **wanted, **position, limit=limit)
     )
+
+
+def _told_apart(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters with those of one code told apart: only of one do indexes hold the rows in the list's order."""
+    return {
+        f"{name}_is" if (single := name in _CODES and len(value) == 1) else name: value[0] if single else value
+        for name, value in wanted.items()
+    }
 
 
 def count_complaints(session: Session, wanted: Mapping[str, Any]) -> int:

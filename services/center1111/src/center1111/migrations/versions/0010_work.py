@@ -54,6 +54,7 @@ _UP = (
     CREATE INDEX ix_complaints_community ON complaints (province, district, community, received_at)
     WHERE community IS NOT NULL
     """,
+    "CREATE INDEX ix_complaints_state_due_at ON complaints (state, due_at, id)",
     "CREATE INDEX ix_complaints_repeat_writer ON complaints (received_at, id) WHERE repeat_writer",
     """
     CREATE INDEX ix_complaints_open_verify ON complaints (verify_due_at, id)
@@ -219,6 +220,7 @@ _DOWN = (
         DROP COLUMN clock_stopped_at
     """,
     "DROP INDEX ix_complaints_community",
+    "DROP INDEX ix_complaints_state_due_at",
     "ALTER TABLE complaint_history DROP CONSTRAINT move_known",
     # History is kept as it was: its new moves stay, and no others may come.
     _move_known(_MOVES) + " NOT VALID",
