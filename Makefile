@@ -34,7 +34,7 @@ test: lint types  ## Run everything that CI runs: linters, types, all tests
 	@$(RUN) pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-faults: .venv/ready  ## Play thousands of histories, and kill services and databases at random
-	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 FAULT_HISTORIES=3000 $(RUN) pytest -q tests/faults $(ARGS)
+	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 FAULT_HISTORIES=2000 $(RUN) pytest -q tests/faults $(ARGS)
 
 bench-exchange: .venv/ready  ## Measure the exchange beside a plain POST: records/s, latency, idle load, recovery, backlog
 	@$(RUN) python -m devstack.bench_exchange $(ARGS)

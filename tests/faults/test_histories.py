@@ -1,6 +1,6 @@
 """The promise over thousands of generated histories, each decided by its seed.
 
-The short form runs with all tests. The long form: `FAULT_HISTORIES=3000 pytest tests/faults`; `FAULT_SEED` repeats it,
+The short form runs with all tests. The long form: `FAULT_HISTORIES=2000 pytest tests/faults`; `FAULT_SEED` repeats it,
 and a failure names the seed of its own history.
 """
 
@@ -19,7 +19,7 @@ from servicekit.testing import Databases
 from ..exchange.conftest import migrate  # noqa: TID252  # tests are no package
 from .history import History, Side, Tally
 
-HISTORIES = int(os.environ.get("FAULT_HISTORIES", "60"))
+HISTORIES = int(os.environ.get("FAULT_HISTORIES", "25"))
 SEED = os.environ.get("FAULT_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
 CODES = ("center1111", "chumchon")
 
