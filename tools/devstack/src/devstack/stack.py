@@ -168,7 +168,7 @@ class Stack:
 
     def _environment(self, service: Service, server: Server) -> Mapping[str, str]:
         files = {f"{service.code.upper()}_FILES_FOLDER": str(self.data / "files" / service.code)}
-        return files | environment_of(
+        told = environment_of(
             service,
             database_url=server.url(service.code),
             public_url=service.url,
@@ -178,6 +178,7 @@ class Stack:
             relay_in_service=not self._separate_relays,
             attachments=self.data / "attachments" / service.code,
         )
+        return {**files, **told}
 
     def _programs(self, environments: Mapping[str, Mapping[str, str]]) -> list[Program]:
         programs = [
