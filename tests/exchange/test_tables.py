@@ -7,11 +7,13 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from exchange import metadata
-from exchange.migrations import step_0001
+from exchange.migrations import step_0001, step_0002, step_0003
 from servicekit.database import make_engine
 from servicekit.testing import Databases
 
 from .conftest import Party
+
+STEPS = (step_0001, step_0002, step_0003)
 
 
 def test_the_steps_make_the_tables_and_take_them_back(databases: Databases) -> None:
@@ -21,9 +23,11 @@ def test_the_steps_make_the_tables_and_take_them_back(databases: Databases) -> N
         try:
             with engine.begin() as connection:
                 context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-                step_0001.upgrade(Operations(context))
+                for step in STEPS:
+                    step.upgrade(Operations(context))
                 assert [] == compare_metadata(context, metadata)
-                step_0001.downgrade(Operations(context))
+                for step in reversed(STEPS):
+                    step.downgrade(Operations(context))
                 assert [] == sa.inspect(connection).get_table_names()
         finally:
             engine.dispose()
