@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from chumchon.app import MIGRATIONS, create_app
 from chumchon.deadlines import Deadlines
-from chumchon.exchange import handlers
+from chumchon.exchange import BULK_HANDLERS, handlers
 from chumchon.problems import PROBLEMS
 from chumchon.settings import Settings
 from exchange import Effects, generate_keys, read_batch, take, write_keys
@@ -244,8 +244,19 @@ class Centre:
 
     def send(self, subject: UUID, body: Wire, *, now: datetime | None = None) -> Receipt:
         """Deliver the next message of a referral; the Office's receipt."""
+        (receipt,) = self.send_together((subject, body), now=now)
+        return receipt
+
+    def send_together(self, *messages: tuple[UUID, Wire], now: datetime | None = None) -> list[Receipt]:
+        """Deliver the next messages of several referrals in one batch; the Office's receipts."""
+        arrivals = read_batch(orjson.dumps({"messages": [self._message(*it) for it in messages]}), CENTRE)
+        effects = Effects(handlers(self._deadlines), PROBLEMS, bulk=BULK_HANDLERS)
+        with self._sessions.begin() as session:
+            return take(session, arrivals, source=CENTRE, effects=effects, now=now or utc_now())
+
+    def _message(self, subject: UUID, body: Wire) -> Json:
         self._sequences[subject] = self._sequences.get(subject, 0) + 1
-        message = {
+        return {
             "specversion": "1.0",
             "id": str(uuid7()),
             "source": CENTRE,
@@ -255,11 +266,6 @@ class Centre:
             "time": "2026-10-05T02:20:00Z",
             "data": body.model_dump(mode="json"),
         }
-        arrivals = read_batch(orjson.dumps({"messages": [message]}), CENTRE)
-        effects = Effects(handlers(self._deadlines), PROBLEMS)
-        with self._sessions.begin() as session:
-            (receipt,) = take(session, arrivals, source=CENTRE, effects=effects, now=now or utc_now())
-        return receipt
 
     def refer(self, **changes: Any) -> UUID:  # noqa: ANN401  # fields of the body
         """Refer a complaint; the referral's id."""

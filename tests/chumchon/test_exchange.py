@@ -173,3 +173,34 @@ def test_cases_are_found_by_referral(office: Office, centre: Centre) -> None:
     centre.refer()
     assert 2 == len(office.done("GET", "/cases", referral=f"{first},{second}")["items"])
     assert {("/referral/0", "wrong_form")} == office.faults("GET", "/cases", referral="first")
+
+
+def test_referrals_that_come_together_are_opened_each_by_its_own_content(
+    office: Office, centre: Centre, case_of: CaseOf
+) -> None:
+    """A batch opens all of its cases at once: each with its own number, routing, complainant and history."""
+    subjects = [uuid7() for _ in range(3)]
+    bodies = [
+        referral_sent(),
+        referral_sent(complainant=None, confidential=False, **UNCLEAR),
+        referral_sent(subject="ขอวิทยากรและหลักสูตรการฝึกอบรม", details="ขอเข้ารับการฝึกอบรม"),
+    ]
+    receipts = centre.send_together(*zip(subjects, bodies, strict=True))
+    assert ["applied"] * 3 == [it.disposition for it in receipts]
+    cases = [case_of(subject) for subject in subjects]
+    assert 3 == len({case["case_number"] for case in cases})
+    assert ["routed", "new", "routed"] == [case["state"] for case in cases]
+    assert ["participation", None, "academic"] == [case["work_group"] for case in cases]
+    histories = [
+        [it["to_state"] for it in office.done("GET", f"/cases/{case['id']}/history")["items"]] for case in cases
+    ]
+    assert [["new", "routed"], ["new"], ["new", "routed"]] == histories
+
+
+def test_a_referral_that_cannot_be_opened_stops_no_other(centre: Centre, case_of: CaseOf) -> None:
+    """One of a batch is a case already: it is quarantined, and all others are opened."""
+    known = centre.refer()
+    new = uuid7()
+    receipts = centre.send_together((new, referral_sent()), (known, referral_sent()), (uuid7(), referral_sent()))
+    assert ["applied", "quarantined", "applied"] == [it.disposition for it in receipts]
+    assert "routed" == case_of(new)["state"]

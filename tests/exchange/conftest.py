@@ -35,7 +35,7 @@ from exchange import (
     keys_router,
     owe,
 )
-from exchange.migrations import step_0001, step_0002
+from exchange.migrations import step_0001, step_0002, step_0003
 from schemas import TYPES, Message, sample
 from schemas import Wire as Body
 from servicekit.database import Sessions, make_engine, make_read_sessions, make_sessions
@@ -74,6 +74,7 @@ def migrate(url: str) -> None:
         operations = Operations(MigrationContext.configure(connection))
         step_0001.upgrade(operations)
         step_0002.upgrade(operations)
+        step_0003.upgrade(operations)
         connection.execute(
             sa.text("CREATE TABLE effects (position serial PRIMARY KEY, message_id uuid, subject uuid, said text)")
         )
@@ -252,6 +253,19 @@ def parties(engines: dict[str, sa.Engine]) -> Iterator[Parties]:
         listener.close()
 
 
+class Files:
+    """The files of both parties in these tests."""
+
+    def __init__(self) -> None:
+        self.contents: dict[tuple[UUID, str], bytes] = {}
+
+    def read(self, _session: Session, attachment_id: UUID, *, peer: str) -> bytes | None:
+        return self.contents.get((attachment_id, peer))
+
+
+FILES = Files()
+
+
 def the_operator() -> Actor:
     """Who asks for the operators' routes in these tests."""
     return Actor("นิดา", frozenset({"operator"}))
@@ -268,7 +282,9 @@ def party(code: str, url: str, engine: sa.Engine, keys: OwnKeys, peers: list[Pee
     app.state.sessions = sessions
     app.state.read_sessions = make_read_sessions(engine)
     install_problems(app, PROBLEMS)
-    app.include_router(exchange_router(it, effects, operators=Depends(the_operator), metrics=metrics), prefix="/v1")
+    app.include_router(
+        exchange_router(it, effects, operators=Depends(the_operator), metrics=metrics, source=FILES), prefix="/v1"
+    )
     app.include_router(keys_router(it))
     return Party(code, url, engine, sessions, it, registry, metrics, effects, app)
 

@@ -2,8 +2,11 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
@@ -13,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from exchange import Effects, read_batch, take
 from exchange.canonical import canonical, digest_of
 from exchange.inbox import MalformedBatch
-from schemas import JsonObject, Receipt, sample
+from schemas import JsonObject, Message, Receipt, sample
 from servicekit.ids import uuid7
 from servicekit.observing import current_request_id
 
@@ -300,3 +304,28 @@ def test_a_full_batch_costs_few_statements(taker: Party) -> None:
         with taker.sessions.begin() as session:
             take(session, arrivals, source=CENTRE, effects=effects, now=NOW)
         assert 8 >= execute.call_count
+
+
+def test_neighbours_of_one_type_are_applied_together(taker: Party) -> None:
+    """A bulk handler gets them in one call and in order; a single message goes to the handler of its type."""
+    seen: list[list[int]] = []
+    bulk = {"referral.withdrawn.v1": lambda _session, many, _now: seen.append([it.sequence for it, _ in many])}
+    effects = Effects(HANDLERS, PROBLEMS, bulk=bulk)
+    receipts = taken(taker, message(2), message(1), message(3), effects=effects)
+    assert ["applied"] * 3 == dispositions(receipts)
+    assert ([[1, 2, 3]], []) == (seen, taker.said())
+    taken(taker, message(4, "4"), effects=effects)
+    assert ["4"] == taker.said()
+
+
+def test_what_fails_together_is_applied_one_by_one(taker: Party) -> None:
+    """What a bulk handler did before it failed is undone, and each message is decided by itself."""
+
+    def failing(session: Session, many: Sequence[tuple[Message, Any]], now: datetime) -> None:
+        for it, body in many:
+            HANDLERS[it.type](session, it, body, now)
+
+    effects = Effects(HANDLERS, PROBLEMS, bulk={"referral.withdrawn.v1": failing})
+    receipts = taken(taker, message(1, "1"), message(2, "refuse"), message(3, "3"), effects=effects)
+    assert ["applied", "quarantined", "applied"] == dispositions(receipts)
+    assert ["1", "3"] == taker.said()

@@ -61,9 +61,11 @@ def offices(parties: Parties, engines: dict[str, sa.Engine]) -> Iterator[Offices
         peers = [Peer(code, it.exchange.public_url, keys[code].published) for code, it in made.items()]
         it = party("center1111", centre_url, engines["center1111"], keys["center1111"], peers)
         exits.callback(it.exchange.close)
-        exits.callback(lambda: [relay.close() for relay in it.relays])
+        relays = exits.enter_context(ExitStack())
         exits.enter_context(served(it.app, parties.listeners["center1111"]))
         yield Offices(it, keys, made)
+        for relay in it.relays:
+            relays.callback(relay.close)
 
 
 def fail(offices: Offices, code: str) -> None:

@@ -488,3 +488,57 @@ def test_the_proof_can_be_checked_by_anyone(centre: Party, office: Party) -> Non
     digest = base64.b64encode(hashlib.sha256(proof.content.encode()).digest()).decode()
     assert digest in proof.signature_base
     assert "applied" == orjson.loads(proof.content)["receipts"][0]["disposition"]
+
+
+def test_new_messages_pass_a_backlog(centre: Party, office: Party, clock: Clock) -> None:
+    """The first request after a long outage carries the newest of today too, and mostly the oldest."""
+    for n in range(120):
+        centre.owes(f"เก่า {n}", now=clock())
+        clock.advance(seconds=1)
+    centre.owes("ใหม่", now=clock())
+    assert Round.SENT is centre.relay(clock, batch_messages=50).round(centre.peer())
+    said = set(office.said())
+    assert "ใหม่" in said
+    assert {f"เก่า {n}" for n in range(40)} <= said
+    relay = centre.relay(clock)
+    while relay.round(centre.peer()) is Round.SENT:
+        pass
+    assert 121 == len(set(office.said())) == len(office.said())
+
+
+def test_what_does_not_fit_keeps_its_place(centre: Party, office: Party, clock: Clock) -> None:
+    """Of a claim of more than 1 MiB the newest and the oldest go; what stays is due as it was before."""
+    for n in range(30):
+        centre.owes(f"{n:02} " + "ก" * 19_900, now=clock())
+        clock.advance(seconds=1)
+    relay = centre.relay(clock)
+    assert Round.SENT is relay.round(centre.peer())
+    said = {it.split()[0] for it in office.said()}
+    assert {"00", "29"} <= said
+    assert len(said) < 30
+    assert [] == centre.sql("SELECT FROM exchange_outbox WHERE state = 'queued' AND due_at <> owed_at")
+    assert Round.SENT is relay.round(centre.peer())
+    assert 30 == len(office.said())
+
+
+def test_a_backlog_is_sent_by_two_requests_at_once(centre: Party, office: Party) -> None:
+    """While there is more than one request can carry, neither side waits for the other."""
+    both = threading.Barrier(2, timeout=20)
+
+    class Meeting(Courier):
+        def deliver(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
+            if len(contents) == 5:
+                both.wait()
+            return super().deliver(peer, contents, now=now)
+
+    courier = Meeting(centre.exchange, timeout_seconds=9.0)
+    for n in range(20):
+        centre.owes(str(n))
+    relay = Relay(centre.exchange, centre.sessions, centre.metrics, RelaySettings(batch_messages=5), courier=courier)
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    eventually(lambda: len(office.said()) == 20)
+    stop.set()
+    thread.join()
+    assert not both.broken

@@ -5,6 +5,7 @@ import functools
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +27,16 @@ from center1111.intake import saved_views
 from center1111.intake.imports import routes as imports
 from center1111.intake.imports.actions import Desk, run_imports
 from center1111.knowledge import routes as knowledge
+from center1111.postman import make_postman
 from center1111.problems import PROBLEMS
 from center1111.referrals import routes as referrals
 from center1111.reports import routes as reports
 from center1111.roles import OFFICERS
 from center1111.settings import Settings
 from center1111.steps import PARTY
+from center1111.telling import routes as telling
+from center1111.templates import routes as templates
+from center1111.tracking import public as complainants
 from center1111.tracking import routes as tracking
 from center1111.verification import routes as verification
 from center1111.watching import watches
@@ -66,6 +71,7 @@ _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "referrals", "description": "การส่งต่อหน่วยงาน · Referrals to agencies, and what they say."},
     {"name": "deadlines", "description": "กำหนดเวลา การหยุดนับเวลา และการเตือน · Deadlines, their clock, reminders."},
     {"name": "knowledge", "description": "ระบบจัดการองค์ความรู้ · The knowledge base."},
+    {"name": "tellings", "description": "แบบคำตอบและการแจ้งผล · Answer templates, and telling complainants."},
     {"name": "public", "description": "ช่องทางเว็บไซต์และการติดตามเรื่อง · For complainants."},
     {"name": "reports", "description": "รายงานสรุป · Summaries."},
     {"name": "code-lists", "description": "รหัสและคำอธิบาย · Codes and their labels."},
@@ -100,6 +106,10 @@ def create_app(settings: Settings) -> FastAPI:
             tracking.router,
             intake.public_router,
             tracking.public_router,
+            complainants.public_router,
+            complainants.router,
+            telling.router,
+            templates.router,
             reports.router,
             code_lists.router,
         ],
@@ -119,6 +129,8 @@ def create_app(settings: Settings) -> FastAPI:
     importing = functools.partial(run_imports, desk, app.state.imports_bell)
     app.state.alongside.append(_threaded("importing", importing, app, wake=app.state.imports_bell.set))
     app.state.required_checks = settings.required_checks
+    app.state.letterhead = settings.letterhead
+    app.state.reopen_within = timedelta(days=settings.reopen_within_days)
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
@@ -143,6 +155,9 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.remind_in_service:
         reminding = Reminding(app.state.sessions, app.state.deadlines, every_seconds=settings.remind_every_seconds)
         app.state.alongside.append(_threaded("reminding", reminding.run, app))
+    postman = make_postman(app.state.sessions, settings)
+    if postman is not None and settings.mail_in_service:
+        app.state.alongside.append(_threaded("postman", postman.run, app))
     return app
 
 

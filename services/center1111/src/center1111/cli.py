@@ -1,4 +1,4 @@
-"""The Centre's commands: `center1111 serve | relay | remind | migrate | sample | openapi | exchange …`."""
+"""The Centre's commands: `center1111 serve | relay | remind | deliver | migrate | sample | openapi | exchange …`."""
 
 import contextlib
 import json
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from center1111.app import MIGRATIONS, create_app
 from center1111.clock.reminding import Reminding
 from center1111.exchange import effects
+from center1111.postman import make_postman
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
@@ -93,6 +94,21 @@ def remind() -> None:
     reminding = Reminding(make_sessions(engine), settings.deadlines(), every_seconds=settings.remind_every_seconds)
     try:
         run_until_told_to_stop(reminding.run)
+    finally:
+        engine.dispose()
+
+
+@app.command()
+def deliver() -> None:
+    """Send the mails that tell complainants of answers; any number of these may run."""
+    settings = _settings()
+    configure_logging(f"{PARTY} deliver", settings.log_level)
+    engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} deliver")
+    postman = make_postman(make_sessions(engine), settings)
+    if postman is None:
+        _fail(f"There is no mail server: set {PREFIX}SMTP_HOST and {PREFIX}MAIL_FROM.")
+    try:
+        run_until_told_to_stop(postman.run)
     finally:
         engine.dispose()
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from center1111.journey import ArticleState, AttachmentState, ImportState, ReferralState, State
+from center1111.journey import (
+    ArticleState,
+    AttachmentState,
+    DeliveryState,
+    ImportState,
+    ReferralState,
+    ReopeningState,
+    State,
+)
 from schemas import Channel, Kind, ReturnReason
 from servicekit.files.kinds import MediaType
 from servicekit.words import Words
@@ -105,6 +113,28 @@ class Standing(StrEnum):
     IN_TIME = "in_time"
     NEAR_DUE = "near_due"
     OVERDUE = "overdue"
+
+
+class Means(StrEnum):
+    """How a complainant is told of an answer."""
+
+    LETTER = "letter"
+    EMAIL = "email"
+    TELEPHONE = "telephone"
+    COUNTER = "counter"
+    ONLINE = "online"
+
+
+class Placeholder(StrEnum):
+    """What may stand in the text of an answer template, as in `{{tracking_number}}`."""
+
+    COMPLAINANT = "complainant"
+    TRACKING_NUMBER = "tracking_number"
+    SUBJECT = "subject"
+    PLACE = "place"
+    RECEIVED_ON = "received_on"
+    DUE_ON = "due_on"
+    TODAY = "today"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +310,33 @@ CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
         Standing.IN_TIME: Code(Words("อยู่ในกำหนด", "In time")),
         Standing.NEAR_DUE: Code(Words("ใกล้ครบกำหนด", "Near due")),
         Standing.OVERDUE: Code(Words("เกินกำหนด", "Overdue")),
+    },
+    "delivery_means": {
+        Means.LETTER: Code(Words("หนังสือ", "Letter")),
+        Means.EMAIL: Code(Words("อีเมล", "E-mail")),
+        Means.TELEPHONE: Code(Words("โทรศัพท์", "Telephone")),
+        Means.COUNTER: Code(Words("แจ้งที่เคาน์เตอร์", "At the counter")),
+        Means.ONLINE: Code(Words("แสดงบนเว็บไซต์", "Shown online")),
+    },
+    "delivery_states": {
+        DeliveryState.TO_SEND: Code(Words("รอแจ้งผู้ร้อง", "To be sent")),
+        DeliveryState.TOLD: Code(Words("แจ้งผู้ร้องแล้ว", "Told")),
+        DeliveryState.FAILED: Code(Words("แจ้งไม่สำเร็จ", "Failed")),
+        DeliveryState.CALLED_OFF: Code(Words("ยกเลิกการแจ้ง", "Called off")),
+    },
+    "reopening_states": {
+        ReopeningState.OPEN: Code(Words("รอพิจารณา", "Open")),
+        ReopeningState.GRANTED: Code(Words("พิจารณาใหม่แล้ว", "Granted")),
+        ReopeningState.DECLINED: Code(Words("ไม่รับพิจารณาใหม่", "Declined")),
+    },
+    "answer_placeholders": {
+        Placeholder.COMPLAINANT: Code(Words("คำนำหน้าและชื่อผู้ร้อง", "The complainant's title and name")),
+        Placeholder.TRACKING_NUMBER: Code(Words("เลขติดตาม", "The tracking number")),
+        Placeholder.SUBJECT: Code(Words("ชื่อเรื่อง", "The subject")),
+        Placeholder.PLACE: Code(Words("สถานที่เกิดเหตุ", "The place")),
+        Placeholder.RECEIVED_ON: Code(Words("วันที่รับเรื่อง", "The day on which it was received")),
+        Placeholder.DUE_ON: Code(Words("วันครบกำหนด", "The last day by which it is to be answered")),
+        Placeholder.TODAY: Code(Words("วันนี้", "Today")),
     },
     "answer_origins": {
         AnswerOrigin.CENTRE: Code(Words("ศูนย์ตอบทันที", "Answered at once by the Centre")),

@@ -71,6 +71,7 @@ class AnswerView(View):
     answered_by: str = Field(description="Who answered: an officer, or the agency's code.")
     work_group: str | None
     referral_id: UUID | None
+    told_at: datetime | None = Field(description="When the complainant was first told of this version.")
     articles: list[UsedArticle]
 
 
@@ -109,6 +110,9 @@ class ComplaintView(Versioned):
     evidence: dict[str, Any]
     verification: VerificationView | None
     answer: AnswerView | None = Field(description="The version in force.")
+    told_otherwise: bool = Field(
+        description="Whether the complainant was told an earlier version of the answer, and not yet the one in force."
+    )
     referrals: list[ReferralOfComplaint]
     closed_at: datetime | None
 
@@ -144,7 +148,9 @@ _articles = (
 )
 
 ANSWER_OBJECT = _object(
-    **_columns(Answer, "id", "version", "origin", "text", "answered_at", "answered_by", "work_group", "referral_id"),
+    **_columns(
+        Answer, "id", "version", "origin", "text", "answered_at", "answered_by", "work_group", "referral_id", "told_at"
+    ),
     articles=_articles,
 )
 """An answer as JSON in the shape of `AnswerView`, for statements that select from answers."""
@@ -156,6 +162,18 @@ _answer = (
     .limit(1)
     .correlate(Complaint)
     .scalar_subquery()
+)
+_newest_told_at = (
+    sa.select(Answer.told_at)
+    .where(Answer.complaint_id == Complaint.id)
+    .order_by(Answer.version.desc())
+    .limit(1)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_told_otherwise = sa.and_(
+    _newest_told_at.is_(None),
+    sa.exists().where(Answer.complaint_id == Complaint.id, Answer.told_at.is_not(None)).correlate(Complaint),
 )
 _referral = _object(**_columns(Referral, "id", "number", "to", "state"))
 _referrals = (
@@ -228,6 +246,7 @@ _SELECT = sa.select(
     _place.label("place"),
     _verification.label("verification"),
     _answer.label("answer"),
+    _told_otherwise.label("told_otherwise"),
     _referrals.label("referrals"),
 ).where(Complaint.id == sa.bindparam("id", type_=sa.Uuid))
 _READ = Query(_SELECT)

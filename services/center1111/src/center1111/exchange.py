@@ -12,6 +12,7 @@ from center1111.problems import PROBLEMS
 from center1111.recalling import RECALLED
 from center1111.referrals import actions
 from exchange import Effects, Handler
+from exchange.attachments import want
 from schemas import (
     Message,
     ReferralAccepted,
@@ -70,6 +71,7 @@ def _answered(
         deadlines=deadlines,
         now=now,
     )
+    want(session, message, body.attachments, now=now)
 
 
 _HANDLERS: Final[Mapping[str, Handler]] = {

@@ -37,6 +37,11 @@ class Move(StrEnum):
     UNLINK = "unlink"
     STOP_CLOCK = "stop_clock"
     RESTART_CLOCK = "restart_clock"
+    TELL = "tell"
+    INFORM = "inform"
+    RATE = "rate"
+    ASK_REOPENING = "ask_reopening"
+    DECLINE_REOPENING = "decline_reopening"
 
 
 UNANSWERED: Final = (State.RECEIVED, State.VERIFIED, State.REFERRED)
@@ -62,6 +67,12 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     **{(s, move): s for s in State for move in (Move.NOTE, Move.LINK, Move.UNLINK)},
     (State.RECEIVED, Move.CHECK): State.RECEIVED,
     **{(s, move): s for s in UNANSWERED for move in (Move.STOP_CLOCK, Move.RESTART_CLOCK)},
+    # A letter may arrive, or a mail be taken, whatever has become of the complaint meanwhile.
+    **{(s, Move.TELL): s for s in (State.VERIFIED, State.REFERRED, State.ANSWERED, State.CLOSED, State.WITHDRAWN)},
+    # What the complainant may do by number and secret: tell more while it is open, and judge what was answered.
+    **{(s, Move.INFORM): s for s in (State.RECEIVED, State.VERIFIED, State.REFERRED, State.ANSWERED)},
+    **{(s, m): s for s in (State.ANSWERED, State.CLOSED) for m in (Move.RATE, Move.ASK_REOPENING)},
+    **{(s, Move.DECLINE_REOPENING): s for s in (State.ANSWERED, State.CLOSED)},
 }
 
 
@@ -121,6 +132,45 @@ REFERRAL_UNDER_WAY: Final = _OPEN
 """The states in which an agency owes an answer."""
 
 
+class DeliveryState(StrEnum):
+    """Where the telling of an answer to its complainant stands."""
+
+    TO_SEND = "to_send"
+    TOLD = "told"
+    FAILED = "failed"
+    CALLED_OFF = "called_off"
+
+
+class DeliveryMove(StrEnum):
+    """What is done to a telling; `owe` begins it."""
+
+    TELL = "tell"
+    FAIL = "fail"
+    RETRY = "retry"
+    CALL_OFF = "call_off"
+
+
+_UNTOLD: Final = (DeliveryState.TO_SEND, DeliveryState.FAILED)
+
+DELIVERY_MOVES: Final[Mapping[tuple[DeliveryState, DeliveryMove], DeliveryState]] = {
+    **{(state, DeliveryMove.TELL): DeliveryState.TOLD for state in _UNTOLD},
+    (DeliveryState.TO_SEND, DeliveryMove.FAIL): DeliveryState.FAILED,
+    (DeliveryState.FAILED, DeliveryMove.RETRY): DeliveryState.TO_SEND,
+    # The answer is no longer the one to be told: there is a later one, or the complaint was reopened or withdrawn.
+    **{(state, DeliveryMove.CALL_OFF): DeliveryState.CALLED_OFF for state in _UNTOLD},
+    # A mail that was under way just then may have arrived all the same, and what was told, was told.
+    (DeliveryState.CALLED_OFF, DeliveryMove.TELL): DeliveryState.TOLD,
+}
+
+
+class ReopeningState(StrEnum):
+    """Where a complainant's request to reopen stands."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    DECLINED = "declined"
+
+
 class ArticleState(StrEnum):
     """Where an article of the knowledge base stands."""
 
@@ -173,6 +223,11 @@ ATTACHMENT_MOVES: Final[Mapping[tuple[AttachmentState, AttachmentMove], Attachme
 def possible_moves(state: State) -> list[Move]:
     """The moves that a complaint in `state` can make."""
     return [move for before, move in MOVES if before is state]
+
+
+def possible_delivery_moves(state: DeliveryState) -> list[DeliveryMove]:
+    """The moves that a telling in `state` can make."""
+    return [move for before, move in DELIVERY_MOVES if before is state]
 
 
 def possible_referral_moves(state: ReferralState) -> list[ReferralMove]:

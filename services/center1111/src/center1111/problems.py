@@ -6,13 +6,17 @@ from typing import Final
 
 from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
 from center1111.clock.actions import ClockRuns, ClockStandsStill
+from center1111.closure.actions import NoReopeningRequest
 from center1111.code_lists import CodeListNotFound
 from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
 from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
-from center1111.tracking.routes import NotYours
+from center1111.telling.routes import NoLetter, NotAnswered
+from center1111.tellings import BeingTold, CannotBeReached, DeliveryNotFound
+from center1111.templates.actions import TemplateNotFound
+from center1111.tracking.actions import AskedAlready, NotYours, RatedAlready, TooLate, TooManyMessages
 from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
@@ -160,6 +164,81 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
             "บทความเป็น {state}: ฉบับร่างต้องเผยแพร่ก่อนทบทวน รุ่นที่ใช้อยู่แล้วเผยแพร่ซ้ำไม่ได้ และที่เลิกใช้แล้วแก้ไขไม่ได้",
             "The article is {state}: a draft is published before it is reviewed, the version in force is not published"
             " again, and a retired article stays as it is.",
+        ),
+    ),
+    DeliveryNotFound: Problem(
+        "delivery-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบรายการแจ้งผล", "No such telling of an answer"),
+        Words("โปรดตรวจสอบรหัสรายการแจ้งผล", "Check its id."),
+    ),
+    NoLetter: Problem(
+        "no-letter",
+        HTTPStatus.NOT_FOUND,
+        Words("การแจ้งผลนี้ไม่มีหนังสือ", "Of this telling there is no letter"),
+        Words(
+            "การแจ้งผลทาง {means} ไม่มีหนังสือ หากต้องการให้เพิ่มการแจ้งผลทาง letter",
+            "It is told by {means}. For a letter, post to the complaint's deliveries.",
+        ),
+    ),
+    NotAnswered: Problem(
+        "not-answered",
+        HTTPStatus.CONFLICT,
+        Words("ยังไม่มีคำตอบที่จะแจ้ง", "There is no answer to be told"),
+        Words("เรื่องต้องอยู่ในสถานะ answered หรือ closed", "The complaint must be answered or closed."),
+    ),
+    CannotBeReached: Problem(
+        "cannot-be-reached",
+        HTTPStatus.CONFLICT,
+        Words("ไม่มีข้อมูลติดต่อสำหรับวิธีนี้", "The complainant cannot be reached by this means"),
+        Words(
+            "โปรดเพิ่มที่อยู่ อีเมล หรือโทรศัพท์ของผู้ร้อง หรือเลือกวิธีอื่น",
+            "Add the complainant's address, e-mail address or telephone number, or choose another means.",
+        ),
+    ),
+    BeingTold: Problem(
+        "being-told",
+        HTTPStatus.CONFLICT,
+        Words("กำลังแจ้งผลด้วยวิธีนี้อยู่แล้ว", "It is being told by this means already"),
+        Words("ดูรายการที่ /v1/deliveries หากไม่สำเร็จให้ลองใหม่", "See /v1/deliveries; what failed there can be retried."),
+    ),
+    TemplateNotFound: Problem(
+        "template-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบแบบคำตอบ", "No such answer template"),
+        Words("โปรดตรวจสอบรหัสแบบคำตอบ", "Check the template's id."),
+    ),
+    NoReopeningRequest: Problem(
+        "no-reopening-request",
+        HTTPStatus.CONFLICT,
+        Words("ไม่มีคำขอให้พิจารณาใหม่", "Nobody asks to reopen it"),
+        Words("ผู้ร้องไม่ได้ขอ หรือมีการพิจารณาคำขอแล้ว", "The complainant has not asked, or it was decided already."),
+    ),
+    TooManyMessages: Problem(
+        "too-many-messages",
+        HTTPStatus.CONFLICT,
+        Words("ส่งข้อความครบจำนวนแล้ว", "No more messages can be taken"),
+        Words("รับได้ {limit} ข้อความต่อเรื่อง โปรดติดต่อสายด่วน 1111", "There may be {limit}: call the hotline 1111."),
+    ),
+    RatedAlready: Problem(
+        "rated-already",
+        HTTPStatus.CONFLICT,
+        Words("ประเมินคำตอบนี้แล้ว", "This answer was rated already"),
+        Words("ประเมินได้ครั้งเดียวต่อคำตอบ", "Each answer is rated once."),
+    ),
+    AskedAlready: Problem(
+        "asked-already",
+        HTTPStatus.CONFLICT,
+        Words("ขอให้พิจารณาใหม่แล้ว", "It was asked for already"),
+        Words("คำขออยู่ระหว่างการพิจารณา", "The request is being looked at."),
+    ),
+    TooLate: Problem(
+        "too-late",
+        HTTPStatus.CONFLICT,
+        Words("พ้นกำหนดขอให้พิจารณาใหม่", "It is too late to reopen the complaint"),
+        Words(
+            "ขอได้ภายใน {days} วันนับจากวันที่ตอบ โปรดยื่นเรื่องใหม่",
+            "That was possible for {days} days after the answer: file a new complaint.",
         ),
     ),
     AuthorCannotPublish: Problem(

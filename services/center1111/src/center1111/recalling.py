@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from center1111 import steps
-from center1111.intake.rules import search_text
+from center1111.intake.rules import search_text, text_sketch
 from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import Complainant, Complaint, HistoryEntry, Referral
 from exchange import Handler
@@ -58,6 +58,7 @@ def _complaint(session: Session, message: Message, body: ReferralSent, now: date
     """The complaint anew. Its tracking secret is lost: nobody but officers can follow it until it gets another."""
     _, year, serial, *_ = body.tracking_number.split("-")
     _COUNT_ON.run(session, name=f"tracking_numbers_{year}", serial=int(serial))
+    searched = search_text(body.subject, body.details)
     complaint = Complaint(
         id=uuid7(),
         tracking_number=body.tracking_number,
@@ -67,7 +68,10 @@ def _complaint(session: Session, message: Message, body: ReferralSent, now: date
         kind=body.kind,
         subject=body.subject,
         details=body.details,
-        search_text=search_text(body.subject, body.details),
+        search_text=searched,
+        text_sketch=text_sketch(searched),
+        repeat_writer=False,
+        verify_due_at=message.time,
         confidential=body.confidential,
         **(body.place.model_dump() if body.place else {}),
         evidence={},

@@ -8,8 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, RefusalGround, Step, StopReason, Topic
-from center1111.journey import ArticleState, AttachmentState, ImportState, Move, ReferralMove, ReferralState, State
+from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, Means, RefusalGround, Step, StopReason, Topic
+from center1111.journey import (
+    ArticleState,
+    AttachmentState,
+    DeliveryState,
+    ImportState,
+    Move,
+    ReferralMove,
+    ReferralState,
+    ReopeningState,
+    State,
+)
 from schemas import Channel, Kind, ReturnReason
 from servicekit.files.kinds import MediaType
 from thaikit.search import search_index
@@ -62,6 +72,9 @@ class Record(DeclarativeBase):
         Channel: _Code(Channel),
         Kind: _Code(Kind),
         ReturnReason: _Code(ReturnReason),
+        Means: _Code(Means),
+        DeliveryState: _Code(DeliveryState),
+        ReopeningState: _Code(ReopeningState),
     }
 
 
@@ -157,6 +170,7 @@ class Answer(Record):
     referral_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
     referral_version: Mapped[int | None]
     work_group: Mapped[str | None]
+    told_at: Mapped[datetime | None]
 
 
 class AnswerArticle(Record):
@@ -410,6 +424,83 @@ class ArticleReview(Record):
     __table_args__ = (
         sa.ForeignKeyConstraint(["article_id", "number"], ["article_versions.article_id", "article_versions.number"]),
     )
+
+
+class AnswerTemplate(Record):
+    """A text with places to fill, from which officers begin an answer."""
+
+    __tablename__ = "answer_templates"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column()
+    name: Mapped[str] = mapped_column(unique=True)
+    text: Mapped[str]
+    retired: Mapped[bool]
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str]
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+
+
+class Delivery(Record):
+    """The telling of one version of an answer to its complainant by one means."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column()
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    answer_id: Mapped[UUID] = mapped_column(sa.ForeignKey("answers.id"))
+    means: Mapped[Means]
+    state: Mapped[DeliveryState]
+    corrects: Mapped[bool]
+    letter_serial: Mapped[int | None] = mapped_column(sa.BigInteger)
+    owed_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    told_by: Mapped[str | None]
+    note: Mapped[str | None]
+    last_problem: Mapped[str | None]
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+
+
+class ComplainantMessage(Record):
+    """What a complainant told later, by number and secret."""
+
+    __tablename__ = "complainant_messages"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    at: Mapped[datetime]
+    text: Mapped[str]
+
+
+class Feedback(Record):
+    """What a complainant thinks of one version of the answer."""
+
+    __tablename__ = "feedback"
+
+    answer_id: Mapped[UUID] = mapped_column(sa.ForeignKey("answers.id"), primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    at: Mapped[datetime]
+    satisfied: Mapped[bool]
+    comment: Mapped[str | None]
+
+
+class ReopeningRequest(Record):
+    """A complainant's request to take the complaint up again, and what became of it."""
+
+    __tablename__ = "reopening_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"))
+    state: Mapped[ReopeningState]
+    at: Mapped[datetime]
+    reason: Mapped[str]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    decision: Mapped[str | None]
 
 
 ARTICLES_SEARCH = search_index(Record.metadata, "articles")

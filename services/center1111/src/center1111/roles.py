@@ -26,5 +26,8 @@ Caseworker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
+TemplateEditor = Annotated[Actor, Depends(require("km_editor", "supervisor"))]
+"""Writes answer templates."""
+
 Editor = Annotated[Actor, Depends(require("km_editor"))]
 Publisher = Annotated[Actor, Depends(require("km_editor", "supervisor"))]

@@ -9,9 +9,11 @@ from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
 from center1111.deadlines import Deadlines, Rung
+from center1111.letterhead import Letterhead
 from center1111.watching import Limits
 from center1111.writers import Writers
 from exchange import AlarmSettings, Peer
+from servicekit.mail import MailSettings
 from servicekit.settings import ServiceSettings
 from thaikit.calendar import holidays_with
 
@@ -34,7 +36,7 @@ class PeerSettings(BaseModel):
     types: frozenset[str] | None = None
 
 
-class Settings(ServiceSettings):
+class Settings(MailSettings, ServiceSettings):
     """What the Centre is told by its operator."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
@@ -93,10 +95,38 @@ class Settings(ServiceSettings):
     undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
     question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
-    telling_within_days: int = Field(5, ge=1, description="Working days until an answer not passed on is an alarm.")
     alarms: AlarmSettings = Field(
         AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
+    mail_in_service: bool = Field(default=True, description="Send mails inside the service, if smtp_host is set.")
+    reopen_within_days: int = Field(
+        30, ge=0, description="Days after an answer during which its complainant may ask to reopen the complaint."
+    )
+    letter_office: str = Field("สำนักงานปลัดสำนักนายกรัฐมนตรี", description="In whose name letters are sent.")
+    letter_sender: str = Field(
+        "ศูนย์รับเรื่องราวร้องทุกข์ 1111\nสำนักงานปลัดสำนักนายกรัฐมนตรี\nทำเนียบรัฐบาล กรุงเทพฯ 10300",
+        description="The office and its address, as at the top of its letters.",
+    )
+    letter_signer: str = Field("................................................", description="Who signs letters.")
+    letter_position: str = Field("ผู้อำนวยการศูนย์รับเรื่องราวร้องทุกข์ 1111", description="The signer's position.")
+    letter_contact: str = Field(
+        "ศูนย์รับเรื่องราวร้องทุกข์ 1111\nโทร. 1111\nwww.1111.go.th", description="As at the bottom of letters."
+    )
+    letter_number_prefix: str = Field("นร 0105/", description="What stands before the running number of a letter.")
+    letter_thai_digits: bool = Field(default=False, description="Whether letters have ๐-๙ for 0-9.")
+
+    @property
+    def letterhead(self) -> Letterhead:
+        """Who writes the Centre's letters."""
+        return Letterhead(
+            office=self.letter_office,
+            sender=self.letter_sender,
+            signer=self.letter_signer,
+            position=self.letter_position,
+            contact=self.letter_contact,
+            number_prefix=self.letter_number_prefix,
+            thai_digits=self.letter_thai_digits,
+        )
 
     @property
     def agencies(self) -> list[Peer]:
@@ -116,6 +146,15 @@ class Settings(ServiceSettings):
             ladder=self.reminder_ladder,
         )
 
+    def limits(self) -> Limits:
+        """How long the waiting states may last."""
+        return Limits(
+            undelivered_days=self.undelivered_within_days,
+            acceptance_days=self.acceptance_within_days,
+            question_days=self.question_within_days,
+            telling_days=self.tell_within_days,
+        )
+
     def writers(self) -> Writers:
         """How complainants are known again."""
         key = self.writers_key.get_secret_value().encode()
@@ -126,12 +165,3 @@ class Settings(ServiceSettings):
         if self.environment == "production" and self.writers_key.get_secret_value() == DEVELOPMENT_WRITERS_KEY:
             raise ValueError("WRITERS_KEY is needed in production: 32 random bytes or more, kept for ever")
         return self
-
-    def limits(self) -> Limits:
-        """How long the waiting states may last."""
-        return Limits(
-            undelivered_days=self.undelivered_within_days,
-            acceptance_days=self.acceptance_within_days,
-            question_days=self.question_within_days,
-            telling_days=self.telling_within_days,
-        )

@@ -64,12 +64,12 @@ def watches(limits: Limits) -> Sequence[Watch]:
         ),
         watch_of(
             "answer_untold",
-            "มีคำตอบแล้วแต่ยังไม่ได้ปิดเรื่องกับผู้ร้อง",
-            "A complaint has its answer, and nobody has closed it with the complainant.",
+            "มีคำตอบแล้วแต่ยังไม่ได้แจ้งผู้ร้อง",
+            "A complaint has its answer, and nobody has told the complainant.",
             limits.telling_days,
             """
             SELECT tracking_number AS about, answered_at AS since, jsonb_build_object('origin', answer_origin) AS facts
-            FROM complaints WHERE state = 'answered' AND answered_at < :before
+            FROM complaints WHERE state = 'answered' AND told_at IS NULL AND answered_at < :before
             ORDER BY answered_at
             """,
         ),

@@ -12,8 +12,8 @@ from fastapi import Depends, FastAPI
 from chumchon.answering import routes as answering
 from chumchon.channels.working import workers, working
 from chumchon.code_lists import routes as code_lists
-from chumchon.exchange import handlers, recalled
-from chumchon.intake import files, public
+from chumchon.exchange import BULK_HANDLERS, handlers, recalled
+from chumchon.intake import attachments, files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
@@ -81,7 +81,7 @@ def make_exchange(settings: Settings) -> Exchange:
 
 def make_effects(settings: Settings) -> Effects:
     """What the messages of peers do here, as the settings say."""
-    return Effects(handlers(settings.deadlines()), PROBLEMS, recalled=recalled())
+    return Effects(handlers(settings.deadlines()), PROBLEMS, recalled=recalled(), bulk=BULK_HANDLERS)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -96,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         routers=[
             intake.router,
+            attachments.router,
             public.router,
             files.router,
             routing.router,

@@ -1,6 +1,6 @@
 """What the Centre's messages do here: message type -> action."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from chumchon.answering.actions import contest, keep_information, recall_answer, recall_note, start_the_clock
 from chumchon.codes import MessageKind
 from chumchon.deadlines import Deadlines
-from chumchon.intake.actions import amend_case, open_referred_case
+from chumchon.intake.actions import amend_case, open_referred_case, open_referred_cases
 from chumchon.journey import Move, State
 from chumchon.records import Case, Referral
 from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
 from chumchon.work_groups import Topic
-from exchange import Handler
+from exchange import BulkHandler, Handler
+from exchange.attachments import want
 from schemas import (
     Message,
     ReferralAccepted,
@@ -42,6 +43,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
 
     def sent(session: Session, message: Message, body: ReferralSent, now: datetime) -> None:
         open_referred_case(session, message.subject, body, party=message.source, now=now)
+        want(session, message, body.attachments, now=now)
 
     def amended(session: Session, message: Message, body: ReferralAmended, now: datetime) -> None:
         case = _case(session, message)
@@ -50,6 +52,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
             advance(session, case, Move.REPLY, by=message.source, now=now)
             start_the_clock(case, deadlines, now=now)
         amend_case(session, case, body, by=message.source, now=now)
+        want(session, message, body.attachments, now=now)
         if body.information is not None:
             keep_information(session, case, body.information, by=message.source, now=now)
 
@@ -67,6 +70,17 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
         "referral.withdrawn.v1": withdrawn,
         "referral.contested.v1": contested,
     }
+
+
+def _open_many(session: Session, sent: Sequence[tuple[Message, ReferralSent]], now: datetime) -> None:
+    referrals = [(message.subject, body) for message, body in sent]
+    open_referred_cases(session, referrals, party=sent[0][0].source, now=now)
+    for message, body in sent:
+        want(session, message, body.attachments, now=now)
+
+
+BULK_HANDLERS: Final[Mapping[str, BulkHandler]] = {"referral.sent.v1": _open_many}
+"""For what comes by the thousand after a day down."""
 
 
 def recalled() -> Mapping[str, Handler]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from exchange import operating, routes
 from exchange.alarms import Watch as Watch
 from exchange.alarms import exchange_watches as exchange_watches
+from exchange.attachments import AttachmentSource as AttachmentSource
+from exchange.inbox import BulkHandler as BulkHandler
 from exchange.inbox import Effects as Effects
 from exchange.inbox import Handler as Handler
 from exchange.inbox import read_batch as read_batch

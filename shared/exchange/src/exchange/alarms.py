@@ -171,6 +171,17 @@ def exchange_watches(*, undelivered_days: int = 1, held_days: int = 1) -> list[W
             _OF_INBOX + "WHERE state = 'quarantined' AND received_at < :before ORDER BY received_at",
         ),
         watch_of(
+            "attachment_missing",
+            "ยังดึงเอกสารแนบไม่ได้นานเกินกำหนด",
+            "An attachment that a peer described could not be fetched for too long.",
+            undelivered_days,
+            """
+            SELECT CAST(id AS text) AS about, wanted_at AS since,
+                   jsonb_build_object('peer', peer, 'referral', subject, 'problem', last_problem) AS facts
+            FROM exchange_attachments WHERE fetched_at IS NULL AND wanted_at < :before ORDER BY wanted_at
+            """,
+        ),
+        watch_of(
             "peer_paused",
             "หยุดส่งให้คู่แลกเปลี่ยน",
             "Nothing is sent to a peer.",

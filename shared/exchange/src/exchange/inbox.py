@@ -6,6 +6,7 @@ effect; then effects are applied under savepoints; then the messages and how far
 All of it is committed together, or nothing is and the sender tries again.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,11 @@ having been rolled back), so it changes nothing but the database.
 """
 
 
+BulkHandler = Callable[[Session, Sequence[tuple[Message, Any]], datetime], None]
+"""Applies messages of one type, each with its typed body, all or none. What it raises, it raises for all of them:
+then each is applied by the `Handler` of its type, by itself."""
+
+
 class MalformedBatch(DomainError):
     """What came is not a batch whose messages can be told apart, so no receipt can be given for any."""
 
@@ -69,14 +75,16 @@ class Arrival:
 class Effects:
     """What messages do here: handlers by type, the service's table of problems, and the types that a peer may send.
 
-    `allowed` None means every type that has a handler. `recalled` are handlers by type of this party's own messages,
-    for when it was restored from an older backup: they make its records say again what it had sent.
+    `allowed` None means every type that has a handler. `bulk` is for types that come in great numbers. `recalled` are
+    handlers by type of this party's own messages, for when it was restored from an older backup: they make its records
+    say again what it had sent.
     """
 
     handlers: Mapping[str, Handler]
     problems: Mapping[type[DomainError], Problem] = field(default_factory=dict)
     allowed: Collection[str] | None = None
     recalled: Mapping[str, Handler] = field(default_factory=dict)
+    bulk: Mapping[str, BulkHandler] = field(default_factory=dict)
 
 
 def read_batch(body: bytes, source: str) -> list[Arrival]:
@@ -211,14 +219,24 @@ def _apply(session: Session, steps: Sequence[Arrival], effects: Effects, now: da
     if len(runnable) > 1:
         try:
             with session.begin_nested():
-                for effect in runnable:
-                    effect.run(session, now)
+                _run_together(session, runnable, effects, now)
         except Exception as error:
             if _is_the_databases(error):
                 raise
         else:
             return [None if isinstance(effect, _Effect) else effect for effect in ready]
     return [_apply_alone(session, effect, effects, now) if isinstance(effect, _Effect) else effect for effect in ready]
+
+
+def _run_together(session: Session, runnable: "Sequence[_Effect]", effects: Effects, now: datetime) -> None:
+    """Run effects in order; neighbours of one type by its bulk handler, if it has one."""
+    for kind, group in itertools.groupby(runnable, key=lambda effect: effect.message.type):
+        bulk = effects.bulk.get(kind)
+        if bulk is None:
+            for effect in group:
+                effect.run(session, now)
+        else:
+            bulk(session, [(effect.message, effect.body) for effect in group], now)
 
 
 class _Effect(NamedTuple):

@@ -26,7 +26,7 @@ class Job:
     """Something to do regularly. `next_after` says when it is due again; `at_once`, whether its first time is now."""
 
     name: str
-    work: Callable[[], None]
+    work: Callable[[], object]
     next_after: Callable[[datetime], datetime]
     at_once: bool = True
 

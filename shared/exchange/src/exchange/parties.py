@@ -13,8 +13,9 @@ MESSAGES_PATH = "/v1/exchange/messages"
 FEED_PATH = "/messages"
 LEDGER_PATH = "/ledger"
 RECEIPTS_PATH = "/receipts"
+ATTACHMENTS_PATH = "/attachments"
 EXCHANGE_PATH = "/v1/exchange"
-"""Before each of the paths of feed, ledger and receipts."""
+"""Before each of the paths of feed, ledger, receipts and attachments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 
 from exchange import ledger
 from exchange.admitting import Admitted, admit
+from exchange.attachments import ATTACHMENT_NOT_FOUND, AttachmentNotFound, AttachmentSource
 from exchange.metrics import ExchangeMetrics
-from exchange.parties import FEED_PATH, LEDGER_PATH, RECEIPTS_PATH, Exchange
+from exchange.parties import ATTACHMENTS_PATH, FEED_PATH, LEDGER_PATH, RECEIPTS_PATH, Exchange
 from exchange.signing import sign_receipts
 from schemas import (
     BATCH_MESSAGES,
@@ -34,6 +35,7 @@ from servicekit.routes import Router
 from servicekit.words import Words
 
 JSON: Final = "application/json"
+FILE: Final = "application/octet-stream"
 
 _LONGEST: Final = {
     LedgerBy.DAY: timedelta(days=3660),
@@ -48,13 +50,19 @@ _TOO_LONG: Final = FieldError(
     "query",
 )
 
-PROBLEMS: Mapping[type[DomainError], Problem] = {ledger.CursorUnknown: ledger.CURSOR_UNKNOWN}
+PROBLEMS: Mapping[type[DomainError], Problem] = {
+    ledger.CursorUnknown: ledger.CURSOR_UNKNOWN,
+    AttachmentNotFound: ATTACHMENT_NOT_FOUND,
+}
 
 Ids = Annotated[list[UUID], Query(min_length=1, max_length=BATCH_MESSAGES, description="Messages by their ids.")]
 
 
-def proof_router(exchange: Exchange, *, metrics: ExchangeMetrics) -> APIRouter:
-    """The routes, for peers alone. Requests and answers are signed as those with messages are."""
+def proof_router(exchange: Exchange, *, metrics: ExchangeMetrics, source: AttachmentSource | None) -> APIRouter:
+    """The routes, for peers alone. Requests and answers are signed as those with messages are.
+
+    `source` is where this party keeps the files that it describes, if it describes any.
+    """
     router = Router()
 
     async def admission(request: Request) -> Admitted:
@@ -107,11 +115,32 @@ def proof_router(exchange: Exchange, *, metrics: ExchangeMetrics) -> APIRouter:
             exchange, request, admitted, lambda session: _copies(ledger.taken(session, admitted.peer, id).rows)
         )
 
+    @router.get(
+        ATTACHMENTS_PATH + "/{attachment_id}",
+        summary="The bytes of an attachment that a message to the caller described",
+        description="Signed by a peer. The receiver checks length and digest against the descriptor.",
+        response_class=Response,
+        responses={HTTPStatus.OK: {"content": {FILE: {}}}},
+    )
+    async def get_attachment(request: Request, admitted: FromPeer, attachment_id: UUID) -> Response:
+        def read(session: Session) -> bytes:
+            content = source.read(session, attachment_id, peer=admitted.peer) if source else None
+            if content is None:
+                raise AttachmentNotFound
+            return content
+
+        return await _answer(exchange, request, admitted, read, content_type=FILE)
+
     return router
 
 
 async def _answer(
-    exchange: Exchange, request: Request, admitted: Admitted, read: Callable[[Session], bytes]
+    exchange: Exchange,
+    request: Request,
+    admitted: Admitted,
+    read: Callable[[Session], bytes],
+    *,
+    content_type: str = JSON,
 ) -> Response:
     """What `read` finds, signed as receipts are."""
     sessions: ReadSessions = request.app.state.read_sessions
@@ -123,7 +152,7 @@ async def _answer(
     body = await run_in_threadpool(found)
     headers = sign_receipts(
         body,
-        content_type=JSON,
+        content_type=content_type,
         status=HTTPStatus.OK,
         request=admitted.request,
         keys=exchange.keys,

@@ -351,7 +351,7 @@ class Reconciler:
         known = set()
         for copy in self._copies(peer, ids):
             with self._sessions.begin() as session:
-                if _recalled(session, self._exchange.party, peer.code, copy, utc_now()):
+                if recall_copy(session, self._exchange.party, peer.code, copy, utc_now()):
                     known.add(copy.receipt.id)
         return known
 
@@ -431,7 +431,7 @@ def _own_entries(session: Session, peer: str, since: datetime, until: datetime) 
         after = page[-1].id
 
 
-def _recalled(session: Session, party: str, peer: str, copy: ReceiptCopy, now: datetime) -> bool:
+def recall_copy(session: Session, party: str, peer: str, copy: ReceiptCopy, now: datetime) -> bool:
     """Whether our message is on record again, as delivered; not when the copy is not one of ours as we sent it."""
     try:
         content = canonical(copy.message)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -210,42 +210,50 @@ class Relay:
         return Round.FAILED
 
     def _claim(self, peer: Peer) -> _Dispatch | None:
-        settings = self._settings
-        now = self._now()
         lease = uuid4()
         with self._sessions() as session:
+            session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})  # two round trips instead of four
             gate = self._gate(session, peer)
             if not gate.open:
                 return None
-            if gate.probing:
-                limit = 1
-                if not _PROBE.run(session, peer=peer.code, now=now, lease_seconds=settings.lease_seconds):
-                    return None  # another relay's probe is under way
-            else:
-                limit = min(settings.batch_messages, gate.batch_limit)
-            rows = _CLAIM.all(
-                session,
-                peer=peer.code,
-                now=now,
-                limit=limit,
-                fresh=limit // _FRESH_SHARE,
-                lease=lease,
-                lease_seconds=settings.lease_seconds,
-            )
-            if not rows:
-                return None  # and the probe, if this was to be one, is rolled back
-            session.commit()
-        if len(rows) == limit and not gate.probing:
+            limit = min(self._settings.batch_messages, gate.batch_limit)
+            rows = [] if gate.probing else self._claim_due(session, peer, limit, lease)
+        if gate.probing:
+            rows = self._claim_probe(peer, lease)
+        elif len(rows) == limit:
             self._backlog[peer.code].set()
+        if not rows:
+            return None
         claimed = sorted((_Claimed(*row) for row in rows), key=lambda it: (not it.fresh, it.subject, it.sequence))
         fitting = _fitting(claimed)
         return _Dispatch(peer, gate, lease, claimed[:fitting], claimed[fitting:])
+
+    def _claim_probe(self, peer: Peer, lease: UUID) -> list[Any]:
+        """One message, claimed together with the right to send it; neither without the other."""
+        lease_seconds = self._settings.lease_seconds
+        with self._sessions() as session:
+            if not _PROBE.run(session, peer=peer.code, now=self._now(), lease_seconds=lease_seconds):
+                return []  # another relay's probe is under way
+            rows = self._claim_due(session, peer, 1, lease)
+            if rows:
+                session.commit()
+        return rows
+
+    def _claim_due(self, session: Session, peer: Peer, limit: int, lease: UUID) -> list[Any]:
+        return _CLAIM.all(
+            session,
+            peer=peer.code,
+            now=self._now(),
+            limit=limit,
+            fresh=limit // _FRESH_SHARE,
+            lease=lease,
+            lease_seconds=self._settings.lease_seconds,
+        )
 
     def _gate(self, session: Session, peer: Peer) -> _Gate:
         row = _GATE.first(session, peer=peer.code, now=self._now())
         if row is None:
             _REGISTER.run(session, peer=peer.code)
-            session.commit()
             return _Gate(failures=0, pause=None, batch_limit=BATCH_MESSAGES, open=True)
         return _Gate(*row)
 
@@ -376,15 +384,12 @@ def _fitting(claimed: Sequence[_Claimed]) -> int:
     return len(claimed)
 
 
-# The claim that follows in this transaction need not wait for the disk: if the server loses it in a crash, the messages
-# are claimed again, and the peer knows those that had arrived.
 _GATE = Query(
     sa.text("""
-        WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
         SELECT failures, pause, batch_limit,
                pause IS DISTINCT FROM 'operator'
                AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
-        FROM exchange_peers, unsynced WHERE code = :peer
+        FROM exchange_peers WHERE code = :peer
     """)
 )
 _REGISTER = Query(sa.text("INSERT INTO exchange_peers (code) VALUES (:peer) ON CONFLICT DO NOTHING"))
@@ -404,7 +409,8 @@ _FRESH_SHARE = 5
 """One message in so many is of the newest, so that what is owed today passes a backlog within seconds."""
 
 # A head is the first open message of its subject; whoever claims it claims what follows it without a gap. A message
-# that failed before goes out alone, so that a poisonous one cannot take others with it again.
+# that failed before goes out alone, so that a poisonous one cannot take others with it again. A claim need not wait
+# for the disk: if a crash takes it, the messages are claimed again, and the peer knows those that had arrived.
 _IS_DUE = """
     peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
     AND NOT EXISTS (
@@ -415,7 +421,9 @@ _IS_DUE = """
 """
 _CLAIM = Query(
     sa.text(f"""
-        WITH fresh AS (
+        WITH unsynced AS MATERIALIZED (
+            SELECT set_config('synchronous_commit', 'off', true)
+        ), fresh AS (
             SELECT id, subject, sequence, due_at FROM exchange_outbox AS head
             WHERE {_IS_DUE} AND attempts = 0
             ORDER BY due_at DESC, id DESC LIMIT :fresh
@@ -445,7 +453,7 @@ _CLAIM = Query(
         UPDATE exchange_outbox AS message
         SET lease = :lease,
             due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
-        FROM members WHERE message.id = members.id AND message.state = 'queued'
+        FROM members, unsynced WHERE message.id = members.id AND message.state = 'queued'
         RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
     """)  # noqa: S608  # made of constants alone
 )

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from exchange import admitting, proving
 from exchange.admitting import NotNow, admit
+from exchange.attachments import AttachmentSource
 from exchange.inbox import MALFORMED_BATCH, Effects, MalformedBatch, read_batch, take
 from exchange.keys import JWKS_PATH
 from exchange.metrics import ExchangeMetrics
@@ -45,11 +46,12 @@ def exchange_router(
     operators: params.Depends,
     readers: params.Depends | None = None,
     metrics: ExchangeMetrics,
+    source: AttachmentSource | None = None,
 ) -> APIRouter:
     """The routes under `/v1`.
 
     `operators` guards what is not for peers, as `Depends(require("operator"))`; `readers` those that only look, where
-    they are more.
+    they are more. `source` is where the files are that our messages describe.
     """
     router = Router(prefix="/exchange", tags=["exchange"])
     taking = _Taking(exchange, effects, metrics)
@@ -66,7 +68,7 @@ def exchange_router(
         sessions: Sessions = request.app.state.sessions
         return await run_in_threadpool(taking.take, sessions, admitted.request, admitted.peer, admitted.body)
 
-    router.include_router(proof_router(exchange, metrics=metrics))
+    router.include_router(proof_router(exchange, metrics=metrics, source=source))
     router.include_router(operators_router(exchange, effects, readers=readers or operators, operators=operators))
     return router
 

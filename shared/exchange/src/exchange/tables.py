@@ -199,3 +199,24 @@ alarms = sa.Table(
     sa.Index("exchange_alarms_notice", "notice_at", postgresql_where=sa.text("notice_at IS NOT NULL")),
 )
 """What has waited beyond its limit: raised once, ended by the next step."""
+
+attachments = sa.Table(
+    "exchange_attachments",
+    metadata,
+    sa.Column("peer", sa.Text, primary_key=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("subject", sa.Uuid, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("wanted_at", _Moment, nullable=False),
+    sa.Column("due_at", _Moment, nullable=False),  # When to ask for it; while it is claimed, when the lease ends.
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_problem", sa.Text),
+    sa.Column("fetched_at", _Moment),
+    sa.Column("content", sa.LargeBinary),
+    sa.Index("exchange_attachments_due", "due_at", postgresql_where=sa.text("fetched_at IS NULL")),
+    sa.Index("exchange_attachments_subject", "subject"),
+)
+"""Files that peers described in their messages, and that are fetched from them."""

@@ -1,4 +1,4 @@
-"""What every party of the exchange does regularly: look after what waits, tell of it, compare ledgers every night."""
+"""What every party does regularly: look after what waits and tell of it, fetch attachments, compare ledgers nightly."""
 
 import threading
 from collections.abc import Container, Iterator, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from exchange.alarms import Watch, look
+from exchange.attachments import Fetcher
 from exchange.inbox import Effects
 from exchange.jobs import Job, Jobs, every, nightly
 from exchange.notifying import Tell, tell_of_alarms
@@ -16,6 +17,7 @@ from servicekit.clock import utc_now
 from servicekit.database import Sessions
 
 LOOK_EVERY = timedelta(minutes=1)
+FETCH_EVERY = timedelta(seconds=10)
 NIGHT_HOUR_UTC = 19
 """02:00 in Bangkok."""
 
@@ -62,9 +64,11 @@ def compare_with_all(exchange: Exchange, sessions: Sessions, effects: Effects) -
 @contextmanager
 def upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: Upkeep) -> Iterator[None]:
     """A thread that does the regular work; any number of processes may run one."""
+    fetcher = Fetcher(exchange, sessions)
     jobs = Jobs(
         sessions,
         [
+            Job("attachments", fetcher.fetch_what_is_due, every(FETCH_EVERY)),
             Job("watch", lambda: plan.look(sessions), every(LOOK_EVERY)),
             Job(
                 "reconcile",
@@ -82,3 +86,4 @@ def upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: Upkee
     finally:
         stop.set()
         thread.join()
+        fetcher.close()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from center1111 import steps
+from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import MOVES, ArticleState, Move, State
@@ -43,7 +43,7 @@ def answer(
     now: datetime,
     note: str | None = None,
 ) -> tuple[Complaint, Answer]:
-    """Answer a verified complaint, and keep which versions of which articles the answer used.
+    """Answer a verified complaint, owe its telling, and keep which versions of which articles the answer used.
 
     Raises:
         InvalidInput: an article is not in force.
@@ -70,7 +70,7 @@ def answer(
     session.add(given)
     session.flush()
     session.add_all(AnswerArticle(answer_id=given.id, article_id=id_, number=number) for id_, number in used.items())
-    session.flush()
+    tellings.owe_telling(session, complaint, given, now=now)
     return complaint, given
 
 

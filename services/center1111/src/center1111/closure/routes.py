@@ -62,6 +62,15 @@ def post_reopening(
     return read_complaint(session, complaint_id, for_=actor)
 
 
+@router.post("/complaints/{complaint_id}/reopening-refusal", summary="Decline the complainant's request to reopen")
+def post_reopening_refusal(
+    complaint_id: UUID, new: Reasoned, *, session: Transaction, now: Now, actor: CaseOfficer, wanted: IfMatch
+) -> ComplaintView:
+    """The complaint stays as it was answered; the complainant sees why. Reopening it grants the request."""
+    actions.decline_reopening(session, complaint_id, reason=new.reason, wanted=wanted, by=actor.subject, now=now)
+    return read_complaint(session, complaint_id, for_=actor)
+
+
 @router.post("/complaints/{complaint_id}/withdrawal", summary="The complainant withdraws the complaint")
 def post_withdrawal(
     complaint_id: UUID, new: Reasoned, *, session: Transaction, now: Now, actor: CaseOfficer, wanted: IfMatch

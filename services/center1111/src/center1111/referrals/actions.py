@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import schemas
-from center1111 import steps
+from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import AttachmentState, Move, ReferralMove, ReferralState, State
@@ -245,7 +245,9 @@ def record_answer(
     deadlines: Deadlines,
     now: datetime,
 ) -> None:
-    """The agency's answer, or a later version of it, becomes the complaint's answer.
+    """The agency's answer, or a later version of it, becomes the complaint's answer, and is to be told.
+
+    What was told of an earlier version stays on record as told; the telling of this one says that it corrects it.
 
     Raises:
         AnswerSuperseded: this version, or a later one, is on record.
@@ -259,21 +261,20 @@ def record_answer(
     referral.work_group = work_group
     referral.answered_at = answered_at
     referral.answer_version = version
-    session.add(
-        Answer(
-            id=uuid7(),
-            complaint_id=complaint.id,
-            version=steps.next_answer_version(session, complaint.id),
-            origin=AnswerOrigin.REFERRAL,
-            text=text,
-            answered_at=answered_at,
-            answered_by=agency,
-            recorded_at=now,
-            referral_id=referral_id,
-            referral_version=version,
-            work_group=work_group,
-        )
+    given = Answer(
+        id=uuid7(),
+        complaint_id=complaint.id,
+        version=steps.next_answer_version(session, complaint.id),
+        origin=AnswerOrigin.REFERRAL,
+        text=text,
+        answered_at=answered_at,
+        answered_by=agency,
+        recorded_at=now,
+        referral_id=referral_id,
+        referral_version=version,
+        work_group=work_group,
     )
+    session.add(given)
     if complaint.state is State.REFERRED:
         steps.advance(session, complaint, Move.RECORD_ANSWER, by=agency, now=now)
     complaint.changed_at = now
@@ -282,6 +283,9 @@ def record_answer(
     complaint.tell_due_at = deadlines.tell_due(now)
     complaint.told_at = None
     complaint.work_group = work_group
+    session.flush()
+    if complaint.state in {State.ANSWERED, State.CLOSED}:
+        tellings.owe_telling(session, complaint, given, now=now)
 
 
 def _owe(session: Session, referral: Referral, body: schemas.Wire, now: datetime) -> None:

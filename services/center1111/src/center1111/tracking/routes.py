@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import Header
 from pydantic import Field
 
 from center1111.codes import CODE_LISTS, AnswerOrigin, RefusalGround
@@ -15,22 +14,16 @@ from center1111.journey import State
 from center1111.records import Answer, Complaint, HistoryEntry, Referral
 from center1111.roles import Officer
 from center1111.steps import ComplaintNotFound
-from center1111.tracking_secret import is_secret_of
+from center1111.tracking.actions import Secret, known_to_complainant
 from schemas import Kind
 from servicekit.database import Query
 from servicekit.fields import View
 from servicekit.paging import Page
-from servicekit.problems import DomainError
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router
-from thaikit.numbers import InvalidNumber, parse_checked
 
 router = Router(tags=["complaints"])
 public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
-
-
-class NotYours(DomainError):
-    """No complaint has this number and this secret. Which of them is wrong is told to nobody."""
 
 
 class About(StrEnum):
@@ -164,21 +157,9 @@ def list_history(complaint_id: UUID, session: Reading, actor: Officer) -> Page[H
 
 
 @public_router.get("/public/complaints/{tracking_number}", summary="Follow a complaint by its number and secret")
-def get_public_complaint(
-    tracking_number: str,
-    *,
-    session: Reading,
-    tracking_secret: Annotated[str, Header(max_length=100, description="As shown when the complaint was filed.")],
-) -> PublicComplaint:
+def get_public_complaint(tracking_number: str, *, session: Reading, tracking_secret: Secret) -> PublicComplaint:
     """A wrong number and a wrong secret get the same answer. Case, spaces and hyphens do not matter."""
-    try:
-        number = parse_checked(tracking_number)
-    except InvalidNumber:
-        raise NotYours from None
-    row = _PUBLIC.first(session, tracking_number=number)
-    known = is_secret_of(number, tracking_secret, None if row is None else row.tracking_secret_digest)
-    if row is None or not known:
-        raise NotYours
+    row = known_to_complainant(session, _PUBLIC, tracking_number, tracking_secret)
     state = State(row.state)
     answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
     return PublicComplaint(

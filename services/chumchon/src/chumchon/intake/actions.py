@@ -1,10 +1,11 @@
 """Opening a case, whatever it comes from, and correcting its record."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg.errors
@@ -70,7 +71,7 @@ def register_case(
     }
     complainant = new.complainant.model_dump() if new.complainant else None
     try:
-        opened = _open(session, case, complainant=complainant, referral=None, now=now)
+        (opened,) = _open(session, [_NewCase(case, complainant, referral=None)], now=now)
     except psycopg.errors.UniqueViolation as error:
         if error.diag.constraint_name == "cases_message_id":
             raise MailAlreadyRecorded from error
@@ -84,6 +85,25 @@ def open_referred_case(session: Session, referral_id: UUID, sent: ReferralSent, 
     Raises:
         ReferralAlreadyOpened: there is one for this referral.
     """
+    return open_referred_cases(session, [(referral_id, sent)], party=party, now=now)[0]
+
+
+def open_referred_cases(
+    session: Session, referrals: Sequence[tuple[UUID, ReferralSent]], *, party: str, now: datetime
+) -> list[UUID]:
+    """Open the cases of several referrals, all or none, in a few statements; their ids.
+
+    Raises:
+        ReferralAlreadyOpened: there is one for one of them.
+    """
+    try:
+        opened = _open(session, [_referred(*referral, party=party, now=now) for referral in referrals], now=now)
+    except psycopg.errors.UniqueViolation as error:
+        raise ReferralAlreadyOpened from error
+    return [case_id for case_id, _ in opened]
+
+
+def _referred(referral_id: UUID, sent: ReferralSent, *, party: str, now: datetime) -> "_NewCase":
     place = sent.place.model_dump() if sent.place else {}
     case = {
         "kind": sent.kind,
@@ -110,11 +130,7 @@ def open_referred_case(session: Session, referral_id: UUID, sent: ReferralSent, 
         "attachments": [attachment.model_dump(mode="json") for attachment in sent.attachments],
         "path": [step.model_dump(mode="json") for step in sent.path],
     }
-    complainant = sent.complainant.model_dump() if sent.complainant else None
-    try:
-        return _open(session, case, complainant=complainant, referral=referral, now=now)[0]
-    except psycopg.errors.UniqueViolation as error:
-        raise ReferralAlreadyOpened from error
+    return _NewCase(case, complainant=sent.complainant.model_dump() if sent.complainant else None, referral=referral)
 
 
 def correct_case(session: Session, case: Case, corrected: CorrectedCase, *, by: str, now: datetime) -> None:
@@ -188,48 +204,56 @@ def _replace_complainant(session: Session, case_id: UUID, values: dict[str, Any]
     return bool(changed)
 
 
-def _open(
-    session: Session,
-    case: Mapping[str, Any],
-    *,
-    complainant: Mapping[str, Any] | None,
-    referral: Mapping[str, Any] | None,
-    now: datetime,
-) -> tuple[UUID, str]:
-    """Number and route a case, and write it with its history in one statement; its id and number."""
+class _NewCase(NamedTuple):
+    """What is written of a case before it is numbered and routed, by column."""
+
+    case: Mapping[str, Any]
+    complainant: Mapping[str, Any] | None
+    referral: Mapping[str, Any] | None
+
+
+def _open(session: Session, new: Sequence[_NewCase], *, now: datetime) -> list[tuple[UUID, str]]:
+    """Number and route cases, and write each with its history in one statement; their ids and numbers."""
     basis = routing_basis(session)
-    routing = route(f"{case['subject']}\n{case['details']}", basis.rules, basis.model)
-    case_id, routing_id = uuid7(), uuid7()
-    case_number = _next_case_number(session, now)
-    opening = _opening(routed=not routing.abstained, complainant=complainant is not None, referral=referral is not None)
-    opening.run(
-        session,
-        **_bound(
-            "case",
-            {
-                **case,
-                "id": case_id,
-                "case_number": case_number,
-                "recorded_at": now,
-                "state": State.NEW if routing.abstained else State.ROUTED,
-                "topic": routing.topic,
-                "work_group": routing.work_group,
-                "routing_id": routing_id,
-            },
-        ),
-        **_bound(
-            "routing",
-            {
-                "id": routing_id,
-                "rules_version": basis.rules_version,
-                "model_version": basis.model_version,
-                **_routing_values(routing),
-            },
-        ),
-        **_bound("complainant", complainant or {}),
-        **_bound("referral", referral or {}),
-    )
-    return case_id, case_number
+    opened = []
+    alike = defaultdict(list)  # what is written by the same statement goes to the server together
+    for (case, complainant, referral), case_number in zip(new, _next_case_numbers(session, len(new), now), strict=True):
+        routing = route(f"{case['subject']}\n{case['details']}", basis.rules, basis.model)
+        case_id, routing_id = uuid7(), uuid7()
+        values = {
+            **_bound(
+                "case",
+                {
+                    **case,
+                    "id": case_id,
+                    "case_number": case_number,
+                    "recorded_at": now,
+                    "state": State.NEW if routing.abstained else State.ROUTED,
+                    "topic": routing.topic,
+                    "work_group": routing.work_group,
+                    "routing_id": routing_id,
+                },
+            ),
+            **_bound(
+                "routing",
+                {
+                    "id": routing_id,
+                    "rules_version": basis.rules_version,
+                    "model_version": basis.model_version,
+                    **_routing_values(routing),
+                },
+            ),
+            **_bound("complainant", complainant or {}),
+            **_bound("referral", referral or {}),
+        }
+        statement = _opening(
+            routed=not routing.abstained, complainant=complainant is not None, referral=referral is not None
+        )
+        alike[statement].append(values)
+        opened.append((case_id, case_number))
+    for statement, cases in alike.items():
+        statement.run_many(session, cases)
+    return opened
 
 
 def _routing_values(routing: Routing) -> dict[str, Any]:
@@ -242,13 +266,15 @@ def _routing_values(routing: Routing) -> dict[str, Any]:
     }
 
 
-def _next_case_number(session: Session, now: datetime) -> str:
+def _next_case_numbers(session: Session, count: int, now: datetime) -> list[str]:
     year = buddhist_year(bangkok_date(now))
-    count = _next_number.scalar(session, sequence=f"case_numbers_{year}")
-    return f"{NUMBER_PREFIX}-{with_check_character(f'{year}-{count:06}')}"
+    drawn = _next_numbers.all(session, sequence=f"case_numbers_{year}", count=count)
+    return [f"{NUMBER_PREFIX}-{with_check_character(f'{year}-{row.number:06}')}" for row in drawn]
 
 
-_next_number = Query(sa.select(sa.func.nextval(sa.cast(sa.bindparam("sequence"), sa.Text))))
+_next_numbers = Query(
+    sa.text("SELECT nextval(CAST(:sequence AS text)) AS number FROM generate_series(1, CAST(:count AS int))")
+)
 
 _AT_THE_OPENING = {
     "officer": None,

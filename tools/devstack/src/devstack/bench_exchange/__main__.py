@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, LiteralString, cast
 from uuid import UUID
@@ -54,7 +55,7 @@ LATENCY_PAUSE_SECONDS = 0.03
 LOOK_SECONDS = 0.05
 
 screen = Console()
-SAMPLE = cast("ReferralSent", ReferralSent.model_validate(sample("referral.sent.v1")["data"]))
+SAMPLE = ReferralSent.model_validate(sample("referral.sent.v1")["data"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +168,12 @@ def throughput(sender: Sender, receiver: Receiver, office: str | None, records: 
             note(
                 f"floor, {clients} client(s)",
                 count,
-                seconds(lambda c=clients, n=count: post_directly(receiver.url, n, c)),
+                seconds(partial(post_directly, receiver.url, count, clients)),
             )
         for name, peer in (("exchange, one-row effect", RECEIVER), ("exchange, the Office's cases", office)):
             if peer is not None:
                 sender.owe(records, to=peer)
-                note(name, records, seconds(lambda p=peer: drain(sender, p)))
+                note(name, records, seconds(partial(drain, sender, peer)))
     floor = statistics.median(figures["floor, 1 client(s)"])
     for name, rates in figures.items():
         rate = statistics.median(rates)
@@ -224,7 +225,7 @@ def latency(sender: Sender, receiver: Receiver, count: int) -> None:
 
 def milliseconds(sender: Sender, receiver: Receiver, ids: Sequence[UUID]) -> list[float]:
     """From commit to commit, for each of these records."""
-    committed = []
+    committed: list[dict[UUID, datetime]] = []
     for url in (sender.database_url, receiver.database_url):
         with psycopg.connect(url) as connection:
             rows = connection.execute(
@@ -282,7 +283,7 @@ def backlog(sender: Sender, messages: int) -> None:
     with sender.relaying(RECEIVER):
         while (left := sender.queued(RECEIVER)) > messages // 20:
             (identity,) = sender.owe(1, to=RECEIVER)
-            passed.append(seconds(lambda i=identity: until(lambda: _is_delivered(sender, i))))
+            passed.append(seconds(partial(until, partial(_is_delivered, sender, identity))))
             time.sleep(1)
         until(lambda: sender.queued(RECEIVER) == 0)
     took = time.perf_counter() - began

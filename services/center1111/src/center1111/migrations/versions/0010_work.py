@@ -9,7 +9,7 @@ number of workers makes it once.
 from alembic import op
 
 revision = "0010_work"
-down_revision = "0010_rate_limits"
+down_revision = "0010_tellings"
 
 _MOVES = (
     "'register', 'correct', 'note', 'accept', 'refuse', 'answer', 'refer', 'record_answer', 'take_back', "

@@ -1,0 +1,16 @@
+"""Attachments that peers described, and that are fetched from them."""
+
+from alembic import op
+
+from exchange.migrations import step_0003
+
+revision = "0031"
+down_revision = "0030"
+
+
+def upgrade() -> None:
+    step_0003.upgrade(op)
+
+
+def downgrade() -> None:
+    step_0003.downgrade(op)
