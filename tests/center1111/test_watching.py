@@ -56,6 +56,12 @@ def test_each_waiting_state_of_a_referral_has_its_alarm(centre: Centre) -> None:
     with centre.session() as session, session.begin():
         session.execute(sa.text("UPDATE complaints SET told_at = now()"))
     assert [] == looked(centre)
+    corrected = answered.model_copy(update={"version": 2, "text": "โอนภายใน 15 วัน", "answered_at": now})
+    centre.told(referral["id"], corrected)
+    assert [("answer_untold", complaint["tracking_number"])] == looked(centre)
+    history = ok(centre.as_("officer").get(f"/v1/complaints/{complaint['id']}/history"))["items"]
+    (flagged,) = [entry for entry in history if entry["note"] and "ซึ่งแจ้งผู้ร้องไปแล้ว" in entry["note"]]
+    assert ("answer", "แทนคำตอบฉบับที่ 1 ซึ่งแจ้งผู้ร้องไปแล้ว ต้องแจ้งอีกครั้ง") == (flagged["move"], flagged["note"])
 
 
 def test_officers_read_the_alarms(centre: Centre) -> None:

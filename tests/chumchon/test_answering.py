@@ -1,9 +1,11 @@
 """What a work group does with its cases, and what the Centre or the complainant is told of it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pypdfium2 as pdfium
 import pytest
 
 from schemas.bodies import ReferralAmended
@@ -278,3 +280,21 @@ def test_a_stale_version_is_refused_on_every_step(office: Office) -> None:
     assert (412, "version-mismatch") == office.refused("POST", path, {}, role=officer, headers=old)
     accepted = office.ask("POST", path, {}, role=officer, headers={"If-Match": '"1"'})
     assert '"2"' == accepted.headers["etag"]
+
+
+@pytest.mark.parametrize(("channel", "addressee"), [("po_box", "12 หมู่ 3 ตำบลตัวอย่าง"), ("fax", "โทรสาร 035 000 000")])
+def test_a_letter_is_ready_to_print(office: Office, channel: str, addressee: str) -> None:
+    """With the answer's words, to whom it goes, and the case's number; twice the same."""
+    who = {"title": "นาง", "first_name": "สมใจ", "last_name": "ตัวอย่างดี", "address": "12 หมู่ 3 ตำบลตัวอย่าง"}
+    case = office.record(channel, complainant=who)
+    office.answered(case, "โอนภายใน 30 วัน")
+    (delivery,) = office.done("GET", "/deliveries")["items"]
+    path = f"/deliveries/{delivery['id']}/letter.pdf"
+    printed = office.ask("GET", path)
+    assert (200, "application/pdf") == (printed.status_code, printed.headers["content-type"])
+    assert printed.content == office.ask("GET", path).content
+    with closing(pdfium.PdfDocument(printed.content)) as pdf:
+        words = pdf[0].get_textpage().get_text_bounded().replace(" ", "")
+    for said in ("โอนภายใน 30 วัน", "สมใจ ตัวอย่างดี", addressee, case["case_number"]):
+        assert said.replace(" ", "") in words
+    assert (404, "delivery-not-found") == office.refused("GET", path, role="group_officer.audit")

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from chumchon.channels import mailbox
 from chumchon.channels.desk import Desk
 from chumchon.channels.mailbox import MailReader
+from chumchon.channels.taking import Arrival, take_mail
 from chumchon.channels.working import working
 from servicekit.testing import eventually
 
@@ -143,9 +144,8 @@ def test_one_bad_mail_does_not_keep_back_the_others(
     office: Office, reader: MailReader, dovecot: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where its taking in fails, it becomes a case as one that cannot be read."""
-    take_mail = mailbox.take_mail
 
-    def failing(session: object, arrival: mailbox.Arrival, *arguments: object, **named: object) -> object:
+    def failing(session: object, arrival: Arrival, *arguments: object, **named: object) -> object:
         if arrival.mail and arrival.mail.message_id == "<html.1@example.com>":
             raise ValueError("what nobody foresaw")
         return take_mail(session, arrival, *arguments, **named)  # type: ignore[arg-type]

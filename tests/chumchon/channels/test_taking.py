@@ -34,7 +34,7 @@ def asked(office: Office, case: Json) -> str:
     """Ask the complainant of a case; the Message-ID of the mail that asks."""
     office.accept(case)
     office.done(
-        "POST", f"/cases/{case['id']}/questions", {"question": "โปรดแจ้งเลขที่บัญชี"}, role="group_officer.participation"
+        "POST", f"/cases/{case['id']}/questions", {"text": "โปรดแจ้งเลขที่บัญชี"}, role="group_officer.participation"
     )
     (question,) = [found for found, kind in owed(office) if kind == "question"]
     return f"{question}@chumchon.go.th"
@@ -252,3 +252,22 @@ def test_files_are_for_those_who_see_the_case(office: Office, take: TakeMail) ->
     assert (404, "case-not-found") == office.refused("GET", path, role="group_officer.audit")
     assert (404, "file-not-found") == office.refused("GET", f"{path}/{case['id']}")
     assert 200 == office.ask("GET", path, role="group_officer.participation").status_code
+
+
+def test_a_scan_is_added_by_hand(office: Office, desk: Desk) -> None:
+    """A letter that a registrar recorded gets its scan; the same one twice is kept once, and history tells."""
+    case = office.record("po_box")
+    path = f"/v1/cases/{case['id']}/files?filename=letter.pdf"
+    headers = {"Authorization": f"Bearer {office.token('registrar')}", "Content-Type": "application/octet-stream"}
+    scan = b"%PDF" + b"." * 2_000_000
+    added = [office.http.post(path, content=scan, headers=headers).raise_for_status().json() for _ in range(2)]
+    assert added[0] == added[1]
+    assert ("scan", "letter.pdf", "application/pdf", len(scan)) == tuple(
+        added[0][name] for name in ("kind", "filename", "media_type", "bytes")
+    )
+    assert scan == desk.blobs.get(added[0]["sha256"])
+    assert ["open", "route", "amend"] == [
+        entry["action"] for entry in office.done("GET", f"/cases/{case['id']}/history")["items"]
+    ]
+    too_large = office.http.post(path, content=b"." * (20 * 1024 * 1024 + 1), headers=headers)
+    assert (413, "/problems/file-too-large") == (too_large.status_code, too_large.json()["type"])

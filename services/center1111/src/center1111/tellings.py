@@ -128,6 +128,8 @@ def tell(
     session.execute(
         sa.update(Answer).where(Answer.id == delivery.answer_id, Answer.told_at.is_(None)).values(told_at=now)
     )
+    if complaint.told_at is None:
+        steps.complainant_told(complaint, now=now)
     said = delivery.means if note is None else f"{delivery.means}: {note}"
     steps.advance(session, complaint, Move.TELL, by=by, now=now, note=said)
 

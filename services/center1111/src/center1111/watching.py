@@ -69,7 +69,9 @@ def watches(limits: Limits) -> Sequence[Watch]:
             limits.telling_days,
             """
             SELECT tracking_number AS about, answered_at AS since, jsonb_build_object('origin', answer_origin) AS facts
-            FROM complaints WHERE state = 'answered' AND told_at IS NULL AND answered_at < :before
+            FROM complaints
+            WHERE (state = 'answered' OR (state = 'closed' AND answered_at > closed_at))  -- corrected after closing
+              AND told_at IS NULL AND answered_at < :before
             ORDER BY answered_at
             """,
         ),

@@ -10,6 +10,7 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 
 from chumchon.answering import routes as answering
+from chumchon.answering.letters import Letterhead
 from chumchon.channels.working import workers, working
 from chumchon.code_lists import routes as code_lists
 from chumchon.exchange import BULK_HANDLERS, handlers, recalled
@@ -111,9 +112,17 @@ def create_app(settings: Settings) -> FastAPI:
         problems=PROBLEMS,
         migrations_head=head_of(MIGRATIONS),
         tags=TAGS,
+        streamed=files.STREAMED,
     )
     app.state.deadlines = deadlines
     app.state.draft_required = settings.draft_required
+    app.state.letterhead = Letterhead(
+        number_prefix=settings.letter_number_prefix,
+        sender=settings.letter_sender,
+        signer=settings.letter_signer,
+        position=settings.letter_position,
+        contact=settings.letter_contact,
+    )
     app.state.blobs = Blobs(settings.files_folder) if settings.files_folder else None
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)

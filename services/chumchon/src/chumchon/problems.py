@@ -13,15 +13,17 @@ from chumchon.answering.actions import (
 )
 from chumchon.code_lists.routes import CodeListNotFound
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
-from chumchon.intake.files import FileNotFound
+from chumchon.intake.files import FileNotFound, FilesNotKept
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
 from chumchon.steps import CaseNotFound, MoveRefused
+from servicekit.files import receiving
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
 PROBLEMS: Mapping[type[DomainError], Problem] = {
     **exchange.PROBLEMS,
+    **receiving.PROBLEMS,
     CaseNotFound: Problem(
         "case-not-found",
         HTTPStatus.NOT_FOUND,
@@ -102,6 +104,12 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
             "รายการนี้ส่งแล้ว แสดงบนเว็บไซต์แล้ว หรือมีฉบับใหม่แทน",
             "It was sent, is shown online, or a newer answer took its place.",
         ),
+    ),
+    FilesNotKept: Problem(
+        "files-not-kept",
+        HTTPStatus.CONFLICT,
+        Words("ระบบยังไม่ได้ตั้งที่เก็บไฟล์", "No folder for files is set up"),
+        Words("โปรดให้ผู้ดูแลระบบตั้งค่า CHUMCHON_FILES_FOLDER", "Ask the operator to set CHUMCHON_FILES_FOLDER."),
     ),
     FileNotFound: Problem(
         "file-not-found",

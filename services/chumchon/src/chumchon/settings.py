@@ -53,6 +53,17 @@ class Settings(ChannelSettings, ServiceSettings):
     draft_required: bool = Field(
         default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
     )
+    letter_number_prefix: str = Field("", description="What stands before the case's number as a letter's own.")
+    letter_sender: str = Field(
+        "สำนักงานเศรษฐกิจพอเพียงเพื่อยกระดับชุมชน\nตู้ ปณ. 4", description="The Office and its address, a line each."
+    )
+    letter_signer: str = Field(
+        "." * 40, description="The name under the signature; by default it is filled in by hand."
+    )
+    letter_position: str = Field("ผู้อำนวยการ", description="The signer's position.")
+    letter_contact: str = Field(
+        "โทร. 0 2629 9226\nโทรสาร 0 2629 9227\ninfo@chumchon.go.th", description="How to reach the Office, a line each."
+    )
 
     train_every_hours: int = Field(
         24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."

@@ -122,7 +122,7 @@ def proof_router(exchange: Exchange, *, metrics: ExchangeMetrics, source: Attach
         response_class=Response,
         responses={HTTPStatus.OK: {"content": {FILE: {}}}},
     )
-    async def get_attachment(request: Request, admitted: FromPeer, attachment_id: UUID) -> Response:
+    async def get_described_file(request: Request, admitted: FromPeer, attachment_id: UUID) -> Response:
         def read(session: Session) -> bytes:
             content = source.read(session, attachment_id, peer=admitted.peer) if source else None
             if content is None:

@@ -76,11 +76,15 @@ class Query:
     Parameters are the statement's `bindparam` names, passed by keyword. Rows are named tuples of what the driver makes
     of the columns: `UUID`, aware `datetime` in UTC, decoded JSON. Lists go in as `= ANY(:values)`; a statement with
     `IN` of a list cannot be compiled once and is refused.
+
+    With `plan_for_values` PostgreSQL plans it for the values of each run, as is right where these decide which index
+    is good; else it soon keeps one plan for all.
     """
 
-    __slots__ = ("_constants", "_names", "_processors", "sql")
+    __slots__ = ("_constants", "_names", "_prepare", "_processors", "sql")
 
-    def __init__(self, statement: sa.Executable) -> None:
+    def __init__(self, statement: sa.Executable, *, plan_for_values: bool = False) -> None:
+        self._prepare = False if plan_for_values else None
         compiled = cast("Any", statement).compile(dialect=_NUMBERED)
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise ValueError("A Query takes no expanding parameters: compare with ANY(:values) instead of IN.")
@@ -116,7 +120,7 @@ class Query:
     def _run(self, session: Session, values: Mapping[str, object]) -> psycopg.Cursor[Any]:
         cursor = _cursor(session)
         try:
-            return cursor.execute(self.sql, self._bound(values))
+            return cursor.execute(self.sql, self._bound(values), prepare=self._prepare)
         except psycopg.OperationalError:
             if cursor.connection.broken:
                 session.connection().invalidate()

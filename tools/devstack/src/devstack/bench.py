@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -70,7 +69,8 @@ def bench(
         service = our_services(port, port)[0]
         with _served(service, server.url(name), data) as (client, pid):
             found = [
-                _measure(name, calls, has_target, client, pid, requests) for name, calls, has_target in _calls(client)
+                _measure(name, calls, has_target=has_target, client=client, pid=pid, requests=requests)
+                for name, calls, has_target in _calls(client)
             ]
     slow = [one.name for one in found if one.has_target and one.percentile(95) > TARGET_MS]
     screen.print(_table(found, f"{complaints:,} complaints, {articles:,} articles, {requests} requests each"))
@@ -93,11 +93,9 @@ def _prepare(server: Server, name: str, complaints: int, articles: int) -> None:
         began = time.monotonic()
         with screen.status(f"Making {complaints:,} complaints and {articles:,} articles …"):
             upgrade(MIGRATIONS, server.url(name))
-            with ThreadPoolExecutor(1) as pool:
-                indexed = pool.submit(load_articles, sessions, articles)
-                with sessions.begin() as session:
-                    load_complaints(session, complaints)
-                indexed.result()
+            load_articles(sessions, articles)
+            with sessions.begin() as session:
+                load_complaints(session, complaints)
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(sa.text("VACUUM ANALYZE"))
                 connection.execute(sa.text("CREATE TABLE filled ()"))
@@ -175,9 +173,16 @@ def _calls(client: httpx2.Client) -> Iterator[tuple[str, Sequence[Call], bool]]:
     yield "list, repeat writers", lists("repeat_writer=true", "repeat_writer=true&state=received"), True
     yield "list, a later page", lists(f"state=closed&limit=100&cursor={deep}"), True
     yield "deadlines", [get(f"/v1/deadlines?{q}") for q in ("standing=overdue", "standing=near_due", "step=tell")], True
+    # Words of one sentence, of two, misspelt ones, and some that no text has.
     common = ("โครงการ", "ขอให้ตรวจสอบ", "ชุมชน", "โอนเงิน")
     rare = ("บ้านหนองสะแก", "เลขที่โครงการ 123456", "บ้านโคกตาล", "คำที่ไม่มีในระบบ")
-    several = ("บ่อบาดาล บ้านวังทอง", "ปลาดุก ลาออก", "โซลาร์เซลล์ ชำรุด ผู้สูงอายุ", "วัวโรคปากเท้าเปื่อย บ้านแก่งงาม", "เครืองสีขาว")
+    several = (
+        "บ่อบาดาล บ้านวังทอง",
+        "ปลาดุก ลาออก",
+        "โซลาร์เซลล์ ผู้สูงอายุ",
+        "วัวโรคปากเท้าเปื่อย บ้านแก่งงาม",
+        "เครืองสีขาว",
+    )
     for name, texts in (("common words", common), ("rare words", rare), ("several words", several)):
         yield f"search, {name}", lists(*(f"q={quote(text)}" for text in texts)), True
     yield "search in a state", lists(*(f"q={quote(text)}&state=received" for text in (*common, *rare, *several))), True
@@ -193,8 +198,8 @@ _NEW: Final[Mapping[str, Any]] = {
     "channel": "hotline",
     "kind": "complaint",
     "subject": "เครื่องสีข้าวชุมชนชำรุดใช้งานไม่ได้",
-    "details": "กลุ่มแม่บ้านเกษตรกรขอแจ้งว่าเครื่องสีข้าวที่จัดซื้อตามโครงการชำรุดหลังใช้งานเพียงเดือนเดียว ผู้ขายไม่รับผิดชอบ ขอให้ส่งเจ้าหน้าที่ลงพื้นที่ตรวจสอบ"
-    " และแจ้งผลให้ชุมชนทราบโดยเร็ว",
+    "details": "กลุ่มแม่บ้านเกษตรกรขอแจ้งว่าเครื่องสีข้าวที่จัดซื้อตามโครงการชำรุดหลังใช้งานเพียงเดือนเดียว"
+    " ผู้ขายไม่รับผิดชอบ ขอให้ส่งเจ้าหน้าที่ลงพื้นที่ตรวจสอบ และแจ้งผลให้ชุมชนทราบโดยเร็ว",
     "complainant": {"first_name": "สมศรี", "last_name": "ใจดี", "phone": "081 234 5678"},
     "place": {"province": "ลำพูน", "district": "เมืองลำพูน", "community": "บ้านกลาง"},
     "evidence": {"caller_number": "0812345678", "call_started_at": "2026-10-05T02:00:00Z"},
@@ -202,7 +207,7 @@ _NEW: Final[Mapping[str, Any]] = {
 
 
 def _measure(
-    name: str, calls: Sequence[Call], has_target: bool, client: httpx2.Client, pid: int, requests: int
+    name: str, calls: Sequence[Call], *, has_target: bool, client: httpx2.Client, pid: int, requests: int
 ) -> Figures:
     for call in [*calls] * (1 + _WARM_UP // len(calls)):
         call(client).raise_for_status()

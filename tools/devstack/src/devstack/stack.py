@@ -167,7 +167,8 @@ class Stack:
         return self.data / "keys" / f"{service.code}.exchange.json"
 
     def _environment(self, service: Service, server: Server) -> Mapping[str, str]:
-        return environment_of(
+        files = {f"{service.code.upper()}_FILES_FOLDER": str(self.data / "files" / service.code)}
+        return files | environment_of(
             service,
             database_url=server.url(service.code),
             public_url=service.url,

@@ -4,6 +4,7 @@ Each combination of filters is a statement of its own, compiled once, so that Po
 a statement with `OR :filter IS NULL` would be planned for all of them at once.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -19,6 +20,13 @@ from thaikit.text import skeleton, words
 
 _TEXTS: Final = ARRAY(sa.Text)
 _MOMENT: Final = sa.DateTime(timezone=True)
+# A trigram index finds nothing by less.
+_TRIGRAM: Final = 3
+_INDEXED: Final = tuple(f"q{place}" for place in range(12))
+# So many of a list's first rows are looked through for the words before the index is asked for all that have them.
+_LOOKED_THROUGH: Final = 4_000
+_WILD: Final = re.compile(r"[\\%_]")
+_LITERALLY: Final = r"\\\g<0>"
 
 _SHOWN: Final = (
     Complaint.id,
@@ -36,6 +44,8 @@ _SHOWN: Final = (
     Complaint.work_group,
     Complaint.repeat_writer,
 )
+
+_LIMIT: Final = sa.bindparam("limit", type_=sa.Integer)
 
 SORTS: Final[Mapping[str, InstrumentedAttribute[Any]]] = {
     "received_at": Complaint.received_at,
@@ -68,6 +78,10 @@ def _ever_referred() -> sa.ColumnElement[bool]:
     return sa.exists().where(Referral.complaint_id == Complaint.id)
 
 
+def _stands_in_text(name: str) -> sa.ColumnElement[bool]:
+    return Complaint.search_text.like(sa.bindparam(name, type_=sa.Text))
+
+
 FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "state": _is_one_of(Complaint.state),
     "channel": _is_one_of(Complaint.channel),
@@ -89,15 +103,20 @@ FILTERS: Final[Mapping[str, Callable[[str], sa.ColumnElement[bool]]]] = {
     "due_to": _before(Complaint.due_at),
     "referred": lambda name: _ever_referred() == sa.bindparam(name, type_=sa.Boolean),
     "referred_to": _referred_to,
-    # Each word must stand in the text; the trigram index finds the candidates.
+    # Each word must stand in the text.
     "q": lambda name: Complaint.search_text.like(sa.all_(sa.bindparam(name, type_=_TEXTS))),
+    # Implied by `q`; by these the trigram index finds the candidates.
+    **dict.fromkeys(_INDEXED, _stands_in_text),
 }
 
 
-def patterns_of(text: str) -> list[str]:
-    """What `q=` becomes: a LIKE pattern for each of its words, in the spelling of `search_text`."""
+def patterns_of(text: str) -> dict[str, str | list[str]]:
+    """What `q=` becomes: values of filters, a LIKE pattern for each of its words, in the spelling of `search_text`."""
     found = dict.fromkeys(skeleton(word) for word in words(text)) or {skeleton(text): None}
-    return ["%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" for word in found if word]
+    longest_first = sorted(filter(None, found), key=len, reverse=True)
+    pattern = {word: f"%{_WILD.sub(_LITERALLY, word)}%" for word in longest_first}
+    indexed = [pattern[word] for word in longest_first if len(word) >= _TRIGRAM]
+    return {"q": list(pattern.values()), **dict(zip(_INDEXED, indexed, strict=False))}
 
 
 def list_complaints(
@@ -108,7 +127,17 @@ def list_complaints(
     `sort` is a key of `SORTS`, with a minus for the newest first.
     """
     position = {} if after is None else {"after_value": after[0], "after_id": after[1]}
-    return _list(frozenset(wanted), sort, after is not None).all(session, **wanted, **position, limit=limit)
+    names, continued = frozenset(wanted), after is not None
+    if "q" not in names:
+        return _list(names, sort, continued).all(session, **wanted, **position, limit=limit)
+    # Words that many texts have stand in the first rows; those that few have, the index finds at once. PostgreSQL
+    # cannot choose by itself: how often words stand together is not known to it.
+    found = _look_through(names - {*_INDEXED}, sort, continued).all(session, **wanted, **position, limit=limit)
+    return (
+        found
+        if len(found) == limit
+        else _search(names, sort, continued).all(session, **wanted, **position, limit=limit)
+    )
 
 
 def count_complaints(session: Session, wanted: Mapping[str, Any]) -> int:
@@ -123,30 +152,62 @@ def count_by_state(session: Session, wanted: Mapping[str, Any]) -> dict[str, int
 
 @lru_cache(maxsize=512)
 def _list(names: frozenset[str], sort: str, continued: bool) -> Query:  # a part of the cache's key
-    column = SORTS[sort.removeprefix("-")]
-    newest_first = sort.startswith("-")
-    order = [column.desc(), Complaint.id.desc()] if newest_first else [column, Complaint.id]
-    statement = (
-        sa.select(*_SHOWN).where(*_conditions(names)).order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer))
+    matching = sa.select(*_SHOWN).where(*_conditions(names, sort, continued))
+    return Query(matching.order_by(*_order(sort, Complaint)).limit(_LIMIT), plan_for_values=True)
+
+
+@lru_cache(maxsize=512)
+def _look_through(names: frozenset[str], sort: str, continued: bool) -> Query:  # as above
+    """The list, as far as it stands in the first rows of what matches all but the words."""
+    first = (
+        sa.select(*_SHOWN, Complaint.search_text)
+        .where(*_conditions(names - {"q"}, sort, continued))
+        .order_by(*_order(sort, Complaint))
+        .limit(sa.literal_column(str(_LOOKED_THROUGH)))
+        .subquery("first")
     )
+    has_words = first.c.search_text.like(sa.all_(sa.bindparam("q", type_=_TEXTS)))
+    return Query(
+        sa.select(*(first.c[column.key] for column in _SHOWN))
+        .where(has_words)
+        .order_by(*_order(sort, first.c))
+        .limit(_LIMIT),
+        plan_for_values=True,
+    )
+
+
+@lru_cache(maxsize=512)
+def _search(names: frozenset[str], sort: str, continued: bool) -> Query:  # as above
+    """The list, by all that the trigram index finds: OFFSET keeps PostgreSQL from walking in the order of the list."""
+    found = (
+        sa.select(*_SHOWN).where(*_conditions(names, sort, continued)).offset(sa.literal_column("0")).subquery("found")
+    )
+    return Query(sa.select(found).order_by(*_order(sort, found.c)).limit(_LIMIT), plan_for_values=True)
+
+
+def _order(sort: str, rows: Any) -> list[sa.ColumnElement[Any]]:  # noqa: ANN401  # the table, or a selection of it
+    column = getattr(rows, sort.removeprefix("-"))
+    return [column.desc(), rows.id.desc()] if sort.startswith("-") else [column, rows.id]
+
+
+def _conditions(names: frozenset[str], sort: str = "", continued: bool = False) -> list[sa.ColumnElement[bool]]:
+    conditions = [FILTERS[name](name) for name in sorted(names)]
     if continued:
+        column = SORTS[sort.removeprefix("-")]
         row = sa.tuple_(column, Complaint.id)
         position = sa.tuple_(sa.bindparam("after_value", type_=_MOMENT), sa.bindparam("after_id", type_=sa.Uuid))
-        statement = statement.where(row < position if newest_first else row > position)
-    return Query(statement)
+        conditions.append(row < position if sort.startswith("-") else row > position)
+    return conditions
 
 
 @lru_cache(maxsize=512)
 def _count(names: frozenset[str]) -> Query:
-    return Query(sa.select(sa.func.count()).select_from(Complaint).where(*_conditions(names)))
+    return Query(sa.select(sa.func.count()).select_from(Complaint).where(*_conditions(names)), plan_for_values=True)
 
 
 @lru_cache(maxsize=512)
 def _by_state(names: frozenset[str]) -> Query:
     return Query(
-        sa.select(Complaint.state, sa.func.count().label("count")).where(*_conditions(names)).group_by(Complaint.state)
+        sa.select(Complaint.state, sa.func.count().label("count")).where(*_conditions(names)).group_by(Complaint.state),
+        plan_for_values=True,
     )
-
-
-def _conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
-    return [FILTERS[name](name) for name in sorted(names)]

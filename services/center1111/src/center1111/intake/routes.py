@@ -144,7 +144,7 @@ async def complaints_wanted(
         "repeat_writer": repeat_writer,
         "clock_stopped": clock_stopped,
         **standing_values(standing, due, now),
-        "q": queries.patterns_of(q) if q else None,
+        **(queries.patterns_of(q) if q else {}),
         "client_id": [actor.client_id] if actor.is_agency_client else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}

@@ -256,7 +256,9 @@ def record_answer(
     complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
     if version <= (referral.answer_version or 0):
         raise AnswerSuperseded(version=version)
-    steps.advance_referral(session, referral, ReferralMove.ANSWER, by=agency, now=now)
+    told = complaint.told_at is not None and referral.answer_version is not None
+    note = f"แทนคำตอบฉบับที่ {referral.answer_version} ซึ่งแจ้งผู้ร้องไปแล้ว ต้องแจ้งอีกครั้ง" if told else None
+    steps.advance_referral(session, referral, ReferralMove.ANSWER, by=agency, now=now, note=note)
     referral.case_number = case_number
     referral.work_group = work_group
     referral.answered_at = answered_at

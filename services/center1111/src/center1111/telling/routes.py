@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict
+from sqlalchemy.orm import Session
 
 from center1111 import steps, tellings
 from center1111.codes import Means
@@ -98,6 +99,10 @@ def list_deliveries(
 @router.get("/deliveries/{delivery_id}", summary="Read one telling of an answer")
 def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:  # noqa: ARG001  # who may
     """By which means, to whom, and what became of it."""
+    return _delivery(session, delivery_id)
+
+
+def _delivery(session: Session, delivery_id: UUID) -> DeliveryView:
     found = queries.read_delivery(session, delivery_id)
     if found is None:
         raise DeliveryNotFound
@@ -142,18 +147,23 @@ def post_telling(
         raise steps.MoveNotAllowed(state=delivery.state, move="tell", possible="-")
     tellings.tell(session, complaint, delivery, note=new.note, by=actor.subject, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _delivery(session, delivery_id)
 
 
 @router.post("/deliveries/{delivery_id}/retry", summary="Try a failed telling again")
 def post_retry(
-    delivery_id: UUID, *, session: Transaction, now: Now, actor: CaseOfficer, wanted: IfMatch
+    delivery_id: UUID,
+    *,
+    session: Transaction,
+    now: Now,
+    actor: CaseOfficer,  # noqa: ARG001  # who may
+    wanted: IfMatch,
 ) -> DeliveryView:
     """To try another means, post to the complaint's deliveries."""
     _, delivery = tellings.delivery_to_change(session, delivery_id, wanted)
     tellings.retry(session, delivery, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _delivery(session, delivery_id)
 
 
 @router.post(
@@ -165,7 +175,7 @@ def post_delivery(
     *,
     session: Transaction,
     now: Now,
-    actor: CaseOfficer,
+    actor: CaseOfficer,  # noqa: ARG001  # who may
     wanted: IfMatch,
     response: Response,
 ) -> DeliveryView:
@@ -177,7 +187,7 @@ def post_delivery(
         raise NotAnswered
     delivery = tellings.owe_by_means(session, complaint, answer, new.means, now=now)
     response.headers["Location"] = f"/v1/deliveries/{delivery.id}"
-    return get_delivery(delivery.id, session, actor)
+    return _delivery(session, delivery.id)
 
 
 @router.get("/complaints/{complaint_id}/deliveries", summary="All tellings of a complaint's answers")

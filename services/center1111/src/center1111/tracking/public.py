@@ -19,10 +19,11 @@ from servicekit.clock import Now
 from servicekit.fields import Body, Text, View
 from servicekit.filters import CommaIsOr
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 
 router = Router(tags=["complaints"])
-public_router = Router(tags=["public"])
+public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 
 
 class NewMessage(Body):
@@ -180,7 +181,7 @@ def list_reopening_requests(
     count: Count = False,  # a query parameter
 ) -> Page[ReopeningLine]:
     """Grant one by reopening its complaint; decline it by `…/reopening-refusal`."""
-    conditions = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if state is not None:
         conditions.append(ReopeningRequest.state.in_(state))
     if complaint is not None:

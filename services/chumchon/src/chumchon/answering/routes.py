@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import Field, model_validator
 
 from chumchon.answering import actions
+from chumchon.answering.letters import Letterhead, letter_of
 from chumchon.answering.queries import answers_of, delivery, find_deliveries, messages_of
 from chumchon.cases import AnswerView, CaseView, case_view, visible_case
 from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
@@ -25,6 +26,7 @@ from chumchon.steps import (
 )
 from chumchon.tracking import case_id_for
 from chumchon.work_groups import WorkGroup
+from letters import to_pdf
 from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
@@ -329,6 +331,26 @@ def list_deliveries(
         response=response,
         view=_delivery_view,
         position=lambda row: (row.created_at, row.id),
+    )
+
+
+@router.get(
+    "/deliveries/{delivery_id}/letter.pdf",
+    summary="What is to be told, as a letter",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}, "description": "PDF/A-2u, A4"}},
+)
+def get_letter(delivery_id: UUID, request: Request, session: Reading, actor: Officer) -> Response:
+    """To print and sign, and to send by post or fax; then record the sending."""
+    found = delivery(session, delivery_id)
+    if found is None or not sight_of(actor).includes(work_group=found.work_group, client_id=None):
+        raise actions.DeliveryNotFound
+    head: Letterhead = request.app.state.letterhead
+    pdf = to_pdf(letter_of(found, case_view(session, found.case_id), head))
+    return Response(
+        pdf,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{found.case_number}-{found.kind}.pdf"'},
     )
 
 

@@ -7,16 +7,18 @@ import io
 import re
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import pypdfium2 as pdfium
 import structlog
 from PIL import Image
-from pypdf import PdfReader
 
 from chumchon.channels.charsets import readable
 from chumchon.intake.evidence import FAX_LINES, MAX_PAGES
@@ -27,7 +29,14 @@ LANGUAGES: Final = "tha+eng"
 MAX_PAGES_READ: Final = 20
 """The first pages say what a letter is about; a whole file of them would keep the reader for an hour."""
 
+DOTS_PER_INCH: Final = 300
+POINTS_PER_INCH: Final = 72
+MAX_PIXELS: Final = 5000
+"""On the longer side: an A4 page has 3,500, and a page of a thousand metres is a trick."""
+
 _MIN_LETTERS: Final = 20
+_one_at_a_time: Final = threading.Lock()
+"""PDFium may be used by one thread at a time."""
 _NUMBER: Final = re.compile(r"(?<![\d+])\+?\d(?:\)?[ .-]?\d){6,13}(?!\d)")
 _THAI_APART: Final = re.compile(r"(?<=[\u0e00-\u0e7f]) (?=[\u0e00-\u0e7f])")
 
@@ -72,20 +81,29 @@ def fax_numbers(*texts: str) -> tuple[str | None, str | None]:
 
 
 def _read_pdf(content: bytes, ocr_command: str | None, ocr_timeout: timedelta) -> Scan:
-    pdf = PdfReader(io.BytesIO(content))
-    pages = _counted(len(pdf.pages))
-    written = readable("\n".join(page.extract_text() for page in pdf.pages[:MAX_PAGES_READ]))
-    if sum(map(str.isalpha, written)) >= _MIN_LETTERS:
-        return Scan(pages, written)
-    images = (image.data for page in pdf.pages[:MAX_PAGES_READ] for image in page.images)
-    return Scan(pages, _recognised(images, ocr_command, ocr_timeout))
+    with _one_at_a_time, closing(pdfium.PdfDocument(content)) as pdf:
+        pages = [pdf[at] for at in range(min(len(pdf), MAX_PAGES_READ))]
+        count = _counted(len(pdf))
+        written = readable("\n".join(page.get_textpage().get_text_bounded() for page in pages))
+        if ocr_command is None or sum(map(str.isalpha, written)) >= _MIN_LETTERS:
+            return Scan(count, written)
+        images = [_rendered(page) for page in pages]
+    return Scan(count, _recognised(images, ocr_command, ocr_timeout))
+
+
+def _rendered(page: pdfium.PdfPage) -> bytes:
+    """The page as an image, at a resolution that the recognition likes."""
+    scale = min(DOTS_PER_INCH / POINTS_PER_INCH, MAX_PIXELS / max(*page.get_size(), 1))
+    image = io.BytesIO()
+    page.render(scale=scale, grayscale=True).to_pil().save(image, "PNG")
+    return image.getvalue()
 
 
 def _counted(pages: int) -> int | None:
     return pages if 1 <= pages <= MAX_PAGES else None
 
 
-def _recognised(images: Iterator[bytes] | list[bytes], command: str | None, timeout: timedelta) -> str:
+def _recognised(images: Sequence[bytes], command: str | None, timeout: timedelta) -> str:
     """What tesseract reads; as much as it could in the time that it has."""
     if command is None:
         return ""

@@ -1,19 +1,27 @@
 """The files of a case: listed, and fetched as they came."""
 
+import mimetypes
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
+from fastapi import Query as QueryParameter
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from chumchon.cases import visible_case
 from chumchon.codes import FileKind
-from chumchon.files import file_of, files_of
-from chumchon.steps import OFFICERS, sight_of
+from chumchon.files import add_files, file_of, files_of, keep_file
+from chumchon.journey import Move
+from chumchon.steps import OFFICERS, REGISTRAR, advance, case_to_change, sight_of
 from servicekit.blobs import BlobNotFound, Blobs
-from servicekit.fields import View
+from servicekit.clock import Now
+from servicekit.database import Sessions
+from servicekit.fields import Line, View
+from servicekit.files.receiving import Received, received
 from servicekit.identity import Actor, require
 from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router
@@ -21,10 +29,21 @@ from servicekit.routes import Reading, Router
 router = Router(tags=["cases"])
 
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
+Registrar = Annotated[Actor, Depends(require(REGISTRAR))]
+
+MAX_FILE_BYTES: Final = 20 * 1024 * 1024
+STREAMED: Final = re.compile(r"/v1/cases/[^/]+/files")
+"""The path whose route takes a file, and limits it by itself."""
+
+_OF_A_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 class FileNotFound(DomainError):
     """The case has no such file, or its bytes are not where they should be."""
+
+
+class FilesNotKept(DomainError):
+    """The operator named no folder for files."""
 
 
 class FileView(View):
@@ -73,3 +92,43 @@ def get_file(case_id: UUID, file_id: UUID, request: Request, session: Reading, a
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+@router.post(
+    "/cases/{case_id}/files",
+    summary="Add a scan to a case",
+    openapi_extra={"requestBody": {"required": True, **_OF_A_FILE}},
+)
+async def post_file(
+    case_id: UUID,
+    *,
+    request: Request,
+    now: Now,
+    actor: Registrar,
+    filename: Annotated[str, Line(200), QueryParameter(examples=["จดหมาย.pdf"])],
+) -> FileView:
+    """The body is the file as it is, at most 20 MiB: a letter to P.O. box 4, for example, recorded by hand.
+
+    The same file again changes nothing.
+    """
+    async with received(request, limit=MAX_FILE_BYTES) as came:
+        return await run_in_threadpool(_add, request, case_id, filename, came, actor=actor, now=now)
+
+
+def _add(request: Request, case_id: UUID, filename: str, came: Received, *, actor: Actor, now: datetime) -> FileView:
+    blobs: Blobs | None = request.app.state.blobs
+    sessions: Sessions = request.app.state.sessions
+    if blobs is None:
+        raise FilesNotKept
+    came.file.seek(0)
+    name = filename.replace("\\", "/").rpartition("/")[2] or "scan"
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    with sessions.begin() as session:
+        case = case_to_change(session, case_id, sight=sight_of(actor))
+        known = next((file for file in files_of(session, case_id) if file.sha256 == came.sha256), None)
+        if known is None:
+            kept = keep_file(blobs, FileKind.SCAN, filename=name, media_type=media_type, content=came.file.read())
+            add_files(session, case_id, [kept], now=now)
+            advance(session, case, Move.AMEND, by=actor.subject, now=now, note="file")
+            known = files_of(session, case_id)[-1]
+        return FileView.model_validate(known)

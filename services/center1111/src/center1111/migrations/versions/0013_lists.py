@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0013_lists"
-down_revision = "0031"
+down_revision = "0012_imports"
 
 
 def upgrade() -> None:

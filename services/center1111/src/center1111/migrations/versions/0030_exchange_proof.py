@@ -5,7 +5,7 @@ from alembic import op
 from exchange.migrations import step_0002
 
 revision = "0030"
-down_revision = "0012_imports"
+down_revision = "0013_lists"
 
 
 def upgrade() -> None:
