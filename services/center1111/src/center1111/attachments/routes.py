@@ -159,7 +159,9 @@ def list_attachments(complaint_id: UUID, session: Reading, actor: Reader) -> Pag
 
 
 @router.get("/complaints/{complaint_id}/attachments/{attachment_id}", summary="Read what is known of an attachment")
-def get_attachment(complaint_id: UUID, attachment_id: UUID, session: Reading, actor: Reader) -> AttachmentView:
+def get_complaint_attachment(
+    complaint_id: UUID, attachment_id: UUID, session: Reading, actor: Reader
+) -> AttachmentView:
     """Its state tells whether the file can be read."""
     read_complaint(session, complaint_id, for_=actor)
     return AttachmentView.model_validate(find(session, complaint_id, attachment_id))
@@ -170,7 +172,7 @@ def get_attachment(complaint_id: UUID, attachment_id: UUID, session: Reading, ac
     summary="Send an announced file",
     openapi_extra={"requestBody": {"required": True, **_OF_A_FILE}},
 )
-async def put_attachment_content(
+async def put_complaint_attachment_content(
     complaint_id: UUID, attachment_id: UUID, *, request: Request, now: Now, actor: Attacher, vault: Kept
 ) -> AttachmentView:
     """The body is the file as it is, of the announced size; the same file again changes nothing.
@@ -205,7 +207,7 @@ async def post_attachment_scan(
     response_class=Response,
     responses={200: {"description": "The file.", **_OF_A_FILE}},
 )
-async def get_attachment_content(
+async def get_complaint_attachment_content(
     complaint_id: UUID, attachment_id: UUID, *, request: Request, actor: Reader, vault: Kept
 ) -> Response:
     """To be saved, never shown within a page."""
