@@ -30,7 +30,7 @@ from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
 from servicekit.testing import Databases, Template, eventually
 
-from .conftest import UNCLEAR, Centre, Json, Keys, Office, new_case, office_on
+from .conftest import UNCLEAR, Centre, Keys, Office, new_case, office_on
 
 # What the first rules do not know: only experience tells where these belong.
 PATTERNS: dict[Topic, tuple[str, ...]] = {

@@ -51,6 +51,9 @@ class Settings(ServiceSettings):
         default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
     )
 
+    near_due_days: int = Field(
+        3, ge=1, le=365, description="A deadline is near due when no more working days are left."
+    )
     train_every_hours: int = Field(
         24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."
     )
@@ -58,6 +61,6 @@ class Settings(ServiceSettings):
     def deadlines(self) -> Deadlines:
         """The deadlines that follow from these settings; reads the file of special days."""
         if self.special_days_file is None:
-            return Deadlines(self.answer_within_days, Holidays(labour_day=self.labour_day))
+            return Deadlines(self.answer_within_days, Holidays(labour_day=self.labour_day), self.near_due_days)
         lines = self.special_days_file.read_text("utf-8").splitlines()
-        return Deadlines(self.answer_within_days, holidays_with(lines, labour_day=self.labour_day))
+        return Deadlines(self.answer_within_days, holidays_with(lines, labour_day=self.labour_day), self.near_due_days)
