@@ -7,7 +7,7 @@ import pytest
 from servicekit.clock import utc_now
 from servicekit.ids import uuid7
 
-from .conftest import Json, Office
+from .conftest import TRANSFER, Json, Office
 
 OFFICER = {"role": "group_officer.participation", "subject": "somchai"}
 COLLEAGUE = {"role": "group_officer.participation", "subject": "somsri"}
@@ -140,7 +140,7 @@ def test_similar_questions_of_nothing(standing_office: Office) -> None:
 
 def test_the_store_does_not_know_who_asked(office: Office) -> None:
     """Neither the question's words nor any version of its answer; the case itself keeps them."""
-    details = "ดิฉันนางสมใจ ตัวอย่างดี โทร 0812345678 ขอทราบกำหนดการโอนเงินโครงการ"
+    details = "ดิฉันนางสมใจ ตัวอย่างดี โทร 0812345678 " + TRANSFER["details"]
     case = office.record(details=details)
     office.answered(case, "เรียน คุณสมใจ โอนภายใน 30 วัน")
     office.draft(case, "เรียน คุณสมใจ ตัวอย่างดี โอนภายใน 15 วัน สอบถาม 02-629-9226")
