@@ -19,7 +19,7 @@ from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
 from chumchon.problems import PROBLEMS
 from chumchon.questions import routes as questions
-from chumchon.reports import misroutes
+from chumchon.reports import misroutes, workload
 from chumchon.reports import routes as reports
 from chumchon.routing import model_routes
 from chumchon.routing import routes as routing
@@ -107,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
             questions.router,
             reports.router,
             misroutes.router,
+            workload.router,
             code_lists.router,
         ],
         problems=PROBLEMS,

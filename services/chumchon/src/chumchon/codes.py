@@ -61,6 +61,14 @@ class MailOutcome(StrEnum):
     BOUNCE = "bounce"
 
 
+class Standing(StrEnum):
+    """How an open case stands to its deadline."""
+
+    OVERDUE = "overdue"
+    NEAR_DUE = "near_due"
+    IN_TIME = "in_time"
+
+
 class TrainingOutcome(StrEnum):
     """Whether a newly trained routing model is better than what was in force, on confirmations held back."""
 
@@ -108,6 +116,11 @@ CODE_LISTS: Mapping[str, Mapping[str, Words]] = MappingProxyType(
             Method.RULE: Words("กฎคำสำคัญ", "Rules"),
             Method.MODEL: Words("แบบจำลอง", "Model"),
             Method.PERSON: Words("เจ้าหน้าที่", "A person"),
+        },
+        "standings": {
+            Standing.OVERDUE: Words("เกินกำหนด", "Overdue"),
+            Standing.NEAR_DUE: Words("ใกล้ครบกำหนด", "Near due"),
+            Standing.IN_TIME: Words("อยู่ในกำหนด", "In time"),
         },
         "training_outcomes": {
             TrainingOutcome.BETTER: Words("ดีกว่าที่ใช้อยู่", "Better than what was in force"),

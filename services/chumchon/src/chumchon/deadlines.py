@@ -16,10 +16,15 @@ class Deadlines:
 
     answer_within_days: int
     holidays: Container[date]
+    near_due_days: int = 3
 
     def due_at(self, received_at: datetime) -> datetime:
         """The end, in UTC, of the last day on which a case received at `received_at` is answered in time."""
         return end_of_day(add_working_days(bangkok_date(received_at), self.answer_within_days, self.holidays))
+
+    def near_due_until(self, now: datetime) -> datetime:
+        """What is due until then is near due, unless it is overdue."""
+        return end_of_day(add_working_days(bangkok_date(now), self.near_due_days, self.holidays))
 
     def after_a_stop(self, due_at: datetime, *, stopped_at: datetime, now: datetime) -> datetime:
         """The deadline moved by the working days during which the clock stood still."""

@@ -42,6 +42,8 @@ class Move(StrEnum):
     CHANGE_TOPIC = "change_topic"
     HAND_BACK = "hand_back"
     ACCEPT = "accept"
+    TAKE = "take"
+    HAND_OVER = "hand_over"
     RETURN = "return"
     REPORT_PROGRESS = "report_progress"
     ASK = "ask"
@@ -72,6 +74,12 @@ MOVES: Mapping[tuple[State, Move], State] = MappingProxyType(
         (_S.ROUTED, _M.HAND_BACK): _S.NEW,
         (_S.ACCEPTED, _M.HAND_BACK): _S.NEW,
         (_S.ROUTED, _M.ACCEPT): _S.ACCEPTED,
+        # Who works on it may change for as long as there may be something to write.
+        **{
+            (state, move): state
+            for state in (_S.ACCEPTED, _S.AWAITING_COMPLAINANT, _S.ANSWERED)
+            for move in (_M.TAKE, _M.HAND_OVER)
+        },
         # From triage too: what is nobody's here need not be given to a group first.
         (_S.NEW, _M.RETURN): _S.RETURNED,
         (_S.ROUTED, _M.RETURN): _S.RETURNED,

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import exchange
 from chumchon.answering.actions import (
+    CaseTaken,
     DeliveryNotFound,
     DraftRequired,
     NothingToSend,
@@ -82,6 +83,15 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         Words(
             "ผู้อนุมัติต้องไม่ใช่ผู้ร่าง โปรดให้ผู้อื่นร่างหรืออนุมัติ",
             "Who approves must not be who drafted: let somebody else do one of the two.",
+        ),
+    ),
+    CaseTaken: Problem(
+        "case-taken",
+        HTTPStatus.CONFLICT,
+        Words("มีเจ้าหน้าที่รับผิดชอบเรื่องนี้อยู่แล้ว", "Somebody else works on this case"),
+        Words(
+            "ให้ผู้รับผิดชอบส่งมอบ หรือให้หัวหน้ากลุ่มงานมอบหมาย",
+            "Let that person hand it over, or the group's head decide.",
         ),
     ),
     DraftRequired: Problem(

@@ -263,7 +263,7 @@ class Delivery(Record):
 
 
 class Question(Record):
-    """A question that was answered. Its answers are the case's; who asked is not here."""
+    """A question that was answered, without who asked: what is known of them is taken out of its words."""
 
     __tablename__ = "questions"
 
@@ -337,6 +337,19 @@ class TakenFile(Record):
     sha256: Mapped[str] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"))
     taken_at: Mapped[datetime]
+
+
+class QuestionAnswer(Record):
+    """One version of the answer to a stored question, without who asked. Append-only."""
+
+    __tablename__ = "question_answers"
+
+    question_id: Mapped[UUID] = mapped_column(sa.ForeignKey("questions.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    topic: Mapped[str]
+    work_group: Mapped[str]
+    answered_at: Mapped[datetime]
 
 
 question_search = search_index(Record.metadata, "questions")

@@ -65,6 +65,9 @@ class Settings(ChannelSettings, ServiceSettings):
         "โทร. 0 2629 9226\nโทรสาร 0 2629 9227\ninfo@chumchon.go.th", description="How to reach the Office, a line each."
     )
 
+    near_due_days: int = Field(
+        3, ge=1, le=365, description="A deadline is near due when no more working days are left."
+    )
     train_every_hours: int = Field(
         24, ge=0, description="How often the routing model learns from new confirmations; 0: only by `chumchon train`."
     )
@@ -90,6 +93,6 @@ class Settings(ChannelSettings, ServiceSettings):
     def deadlines(self) -> Deadlines:
         """The deadlines that follow from these settings; reads the file of special days."""
         if self.special_days_file is None:
-            return Deadlines(self.answer_within_days, Holidays(labour_day=self.labour_day))
+            return Deadlines(self.answer_within_days, Holidays(labour_day=self.labour_day), self.near_due_days)
         lines = self.special_days_file.read_text("utf-8").splitlines()
-        return Deadlines(self.answer_within_days, holidays_with(lines, labour_day=self.labour_day))
+        return Deadlines(self.answer_within_days, holidays_with(lines, labour_day=self.labour_day), self.near_due_days)

@@ -72,6 +72,11 @@ def segment(text: str) -> list[str]:
     return cut_by_dictionary(text, custom_dict=_dictionary(), safe_mode=True)
 
 
+def is_word(text: str) -> bool:
+    """Whether the dictionary has it as one word."""
+    return text in _dictionary()
+
+
 def words(text: str) -> list[str]:
     """The words of a text, normalised and in order, without spaces and punctuation."""
     return [piece for piece in segment(normalise(text)) if any(map(str.isalnum, piece))]

@@ -10,7 +10,18 @@ from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
 from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel, Move, State
-from chumchon.records import Answer, Case, CaseMessage, Delivery, Draft, Question, question_search
+from chumchon.records import (
+    Answer,
+    Case,
+    CaseMessage,
+    Complainant,
+    Delivery,
+    Draft,
+    Question,
+    QuestionAnswer,
+    question_search,
+)
+from chumchon.redaction import PERSONAL, without_contacts, without_person
 from chumchon.steps import advance, referral_of
 from exchange.outbox import owe
 from schemas.bodies import (
@@ -44,6 +55,10 @@ class DraftRequired(DomainError):
     """There is no draft by another person to approve."""
 
 
+class CaseTaken(DomainError):
+    """Somebody else of the group works on it."""
+
+
 class DeliveryNotFound(DomainError):
     """There is no such delivery, or the caller may not know of it."""
 
@@ -68,6 +83,30 @@ def accept(session: Session, case: Case, *, by: str, now: datetime) -> None:
             due_at=case.due_at,
         )
         owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def take(session: Session, case: Case, *, by: str, heads: bool, now: datetime) -> None:
+    """Work on the case oneself, where nobody does; a head may take it from somebody (`heads`).
+
+    Raises:
+        CaseTaken: somebody else works on it.
+    """
+    if case.officer not in {None, by} and not heads:
+        raise CaseTaken
+    advance(session, case, Move.TAKE, by=by, now=now, note=case.officer)
+    case.officer = by
+
+
+def hand_over(session: Session, case: Case, *, to: str | None, note: str, by: str, heads: bool, now: datetime) -> None:
+    """Let somebody else of the group work on the case, or nobody: then it waits in the group's queue again.
+
+    Raises:
+        CaseTaken: it is somebody else's to hand over; a head may.
+    """
+    if case.officer != by and not heads:
+        raise CaseTaken
+    advance(session, case, Move.HAND_OVER, by=by, now=now, note=note)
+    case.officer = to
 
 
 def return_case(
@@ -269,19 +308,33 @@ def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> Non
 
 
 def _keep_question(session: Session, case: Case, answer: Answer) -> None:
+    person = session.get(Complainant, case.id)
+    known = None if person is None else {name: getattr(person, name) for name in PERSONAL}
     question = session.scalar(sa.select(Question).where(Question.case_id == case.id))
     if question is None:
         question = Question(id=uuid7(), case_id=case.id, origin=case.origin, channel=case.channel)
         session.add(question)
-    question.subject = case.subject
-    question.text = case.details
+    question.subject = without_contacts(without_person(case.subject, known))
+    question.text = without_contacts(without_person(case.details, known))
     question.kind = case.kind
     question.topic = answer.topic
     question.work_group = answer.work_group
     question.asked_at = case.received_at
     question.answered_at = answer.answered_at
     question.answer_version = answer.version
-    question.answer = answer.text
+    # The Office's own numbers stay: people are to call them.
+    question.answer = without_person(answer.text, known)
+    session.flush()
+    session.add(
+        QuestionAnswer(
+            question_id=question.id,
+            version=answer.version,
+            text=question.answer,
+            topic=answer.topic,
+            work_group=answer.work_group,
+            answered_at=answer.answered_at,
+        )
+    )
     session.flush()
     # Last, because changes of the index wait for each other.
     index_document(

@@ -90,6 +90,15 @@ class AnswerBody(Body):
     text: LongText | None = Field(None, examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"])
 
 
+class HandOver(Body):
+    """Who is to work on the case, and why."""
+
+    to: Annotated[str, Line(200)] | None = Field(
+        description="The officer's subject, as tokens name it; null: back into the group's queue.", examples=["somsri"]
+    )
+    note: Annotated[str, Text(2000)] = Field(examples=["ลาพักร้อนถึงสิ้นเดือน"])
+
+
 class SendingBody(Body):
     """How the complainant was told."""
 
@@ -170,6 +179,24 @@ def post_acceptance(case_id: UUID, session: Transaction, now: Now, actor: Worker
     """Where the Centre referred it, this is the second acknowledgement, with the case's number, group and deadline."""
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.accept(session, case, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/taking", summary="Work on an accepted case oneself")
+def post_taking(case_id: UUID, session: Transaction, now: Now, actor: Worker, versions: IfMatch) -> CaseView:
+    """Where nobody does; a head may take it from an officer. `GET /v1/cases?taken=false` is the group's queue."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.take(session, case, by=actor.subject, heads=actor.has(GROUP_HEAD), now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/hand-over", summary="Let somebody else of the group work on the case")
+def post_hand_over(
+    *, case_id: UUID, new: HandOver, session: Transaction, now: Now, actor: Worker, versions: IfMatch
+) -> CaseView:
+    """By who works on it, or by the head; the note stays in the case's history."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.hand_over(session, case, to=new.to, note=new.note, by=actor.subject, heads=actor.has(GROUP_HEAD), now=now)
     return case_view(session, case_id)
 
 

@@ -36,6 +36,10 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "to": Case.received_at < sa.bindparam("to"),
     "due_from": Case.due_at >= sa.bindparam("due_from"),
     "due_to": Case.due_at < sa.bindparam("due_to"),
+    "taken": Case.officer.is_not(None) == sa.bindparam("taken", type_=sa.Boolean),
+    "open_states": any_of(Case.state, "open_states"),
+    "due_after": Case.due_at > sa.bindparam("due_after"),
+    "due_until": Case.due_at <= sa.bindparam("due_until"),
     "seen_work_group": Case.work_group == sa.bindparam("seen_work_group"),
     "seen_client_id": Case.client_id == sa.bindparam("seen_client_id"),
 }

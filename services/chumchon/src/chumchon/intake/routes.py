@@ -12,12 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from chumchon.cases import CaseSummary, CaseView, case_view, summary_of, visible_case
+from chumchon.codes import Standing
 from chumchon.deadlines import Deadlines
 from chumchon.filters import CodesOf, IdsOf
 from chumchon.intake.actions import RecordIsTheCentres, correct_case, received_at_of, register_case
 from chumchon.intake.bodies import CorrectedCase, NewCase
 from chumchon.intake.queries import Sort, Wanted, count_cases, find_cases, history_of, search_cases
-from chumchon.journey import Channel, Origin, State
+from chumchon.journey import OPEN_STATES, Channel, Origin, State
 from chumchon.steps import AGENCY_CLIENT, OFFICERS, REGISTRAR, case_to_change, sight_of
 from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
@@ -58,8 +59,19 @@ class History(View):
     items: list[HistoryView]
 
 
+async def deadlines_of(request: Request) -> Deadlines:
+    """The deadlines that this service was configured with."""
+    deadlines: Deadlines = request.app.state.deadlines
+    return deadlines
+
+
+DeadlinesOfService = Annotated[Deadlines, Depends(deadlines_of)]
+
+
 async def _wanted(
     *,
+    now: Now,
+    deadlines: DeadlinesOfService,
     referral: IdsOf = None,
     case_number: Annotated[str | None, Line(50)] = None,
     state: CodesOf[State] = None,
@@ -75,6 +87,8 @@ async def _wanted(
     received_to: Annotated[Timestamp | None, QueryParameter(alias="to", description="Received before.")] = None,
     due_from: Annotated[Timestamp | None, QueryParameter(description="Due then or later.")] = None,
     due_to: Annotated[Timestamp | None, QueryParameter(description="Due before.")] = None,
+    standing: Annotated[Standing | None, QueryParameter(description="Open, and how it stands to its deadline.")] = None,
+    taken: Annotated[bool | None, QueryParameter(description="Whether an officer works on it.")] = None,
     sort: Sort = "-received_at",
 ) -> Wanted:
     given = {
@@ -91,14 +105,21 @@ async def _wanted(
         "to": received_to,
         "due_from": due_from,
         "due_to": due_to,
+        "taken": taken,
+        **(_standing(standing, deadlines, now) if standing else {}),
     }
     return Wanted({name: value for name, value in given.items() if value is not None}, sort)
 
 
-async def deadlines_of(request: Request) -> Deadlines:
-    """The deadlines that this service was configured with."""
-    deadlines: Deadlines = request.app.state.deadlines
-    return deadlines
+def _standing(standing: Standing, deadlines: Deadlines, now: datetime) -> dict[str, Any]:
+    """The filter of open cases that stand so to their deadline."""
+    near = deadlines.near_due_until(now)
+    due = {
+        Standing.OVERDUE: {"due_until": now},
+        Standing.NEAR_DUE: {"due_after": now, "due_until": near},
+        Standing.IN_TIME: {"due_after": near},
+    }
+    return {"open_states": sorted(OPEN_STATES), **due[standing]}
 
 
 @router.post("/cases", status_code=201, summary="Record a case from one of the Office's channels")
@@ -108,7 +129,7 @@ def post_case(
     session: Transaction,
     now: Now,
     actor: Recorder,
-    deadlines: Annotated[Deadlines, Depends(deadlines_of)],
+    deadlines: DeadlinesOfService,
     response: Response,
 ) -> RecordedCase:
     """Routed at once by what it says; where that is not clear, it waits in triage as `new`."""

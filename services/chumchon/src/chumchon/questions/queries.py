@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chumchon.filters import Order, any_of
-from chumchon.records import Answer, Question, question_search
+from chumchon.records import Question, QuestionAnswer, question_search
 from servicekit.database import Query
 from thaikit.search import SearchQuery, search_statement
 
@@ -30,9 +30,15 @@ _questions = sa.select(*Question.__table__.columns)
 _one = Query(_questions.where(Question.id == sa.bindparam("id")))
 _by_ids = Query(_questions.where(Question.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))))
 _answers = Query(
-    sa.select(Answer.version, Answer.text, Answer.topic, Answer.work_group, Answer.answered_at)
-    .where(Answer.case_id == sa.bindparam("case_id"))
-    .order_by(Answer.version)
+    sa.select(
+        QuestionAnswer.version,
+        QuestionAnswer.text,
+        QuestionAnswer.topic,
+        QuestionAnswer.work_group,
+        QuestionAnswer.answered_at,
+    )
+    .where(QuestionAnswer.question_id == sa.bindparam("question_id"))
+    .order_by(QuestionAnswer.version)
 )
 
 
@@ -41,9 +47,9 @@ def question(session: Session, question_id: UUID) -> Any:  # noqa: ANN401  # a r
     return _one.first(session, id=question_id)
 
 
-def answers_to(session: Session, case_id: UUID) -> Sequence[Any]:
+def answers_to(session: Session, question_id: UUID) -> Sequence[Any]:
     """Every version of the answer, oldest first."""
-    return _answers.all(session, case_id=case_id)
+    return _answers.all(session, question_id=question_id)
 
 
 def find_questions(
