@@ -13,7 +13,7 @@ down_revision = "0010_tellings"
 
 _MOVES = (
     "'register', 'correct', 'note', 'accept', 'refuse', 'answer', 'refer', 'record_answer', 'take_back', "
-    "'close', 'reopen', 'withdraw'"
+    "'close', 'reopen', 'withdraw', 'tell', 'inform', 'rate', 'ask_reopening', 'decline_reopening'"
 )
 _NEW_MOVES = "'check', 'link', 'unlink', 'stop_clock', 'restart_clock'"
 _REFERRAL_MOVES = "'send', 'accept', 'return', 'progress', 'ask', 'amend', 'answer', 'contest', 'withdraw'"
