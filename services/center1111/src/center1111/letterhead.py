@@ -83,4 +83,4 @@ def _said(telling: Telling) -> str:
         if telling.corrects
         else "ศูนย์รับเรื่องราวร้องทุกข์ 1111 ขอแจ้งผลการพิจารณา ดังนี้"
     )
-    return "\n\n".join((opening, leading, telling.answer, "จึงเรียนมาเพื่อโปรดทราบ"))
+    return f"{opening}\n\n{leading}\n\n{telling.answer}\n\nจึงเรียนมาเพื่อโปรดทราบ"

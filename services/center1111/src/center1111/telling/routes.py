@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import Depends, Query, Request, Response
 from pydantic import ConfigDict
+from sqlalchemy.orm import Session
 
 from center1111 import steps, tellings
 from center1111.codes import Means
@@ -98,10 +99,7 @@ def list_deliveries(
 @router.get("/deliveries/{delivery_id}", summary="Read one telling of an answer")
 def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:  # noqa: ARG001  # who may
     """By which means, to whom, and what became of it."""
-    found = queries.read_delivery(session, delivery_id)
-    if found is None:
-        raise DeliveryNotFound
-    return found
+    return _shown(session, delivery_id)
 
 
 @router.get(
@@ -142,18 +140,23 @@ def post_telling(
         raise steps.MoveNotAllowed(state=delivery.state, move="tell", possible="-")
     tellings.tell(session, complaint, delivery, note=new.note, by=actor.subject, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _shown(session, delivery_id)
 
 
 @router.post("/deliveries/{delivery_id}/retry", summary="Try a failed telling again")
 def post_retry(
-    delivery_id: UUID, *, session: Transaction, now: Now, actor: CaseOfficer, wanted: IfMatch
+    delivery_id: UUID,
+    *,
+    session: Transaction,
+    now: Now,
+    actor: CaseOfficer,  # noqa: ARG001  # who may
+    wanted: IfMatch,
 ) -> DeliveryView:
     """To try another means, post to the complaint's deliveries."""
     _, delivery = tellings.delivery_to_change(session, delivery_id, wanted)
     tellings.retry(session, delivery, now=now)
     session.flush()
-    return get_delivery(delivery_id, session, actor)
+    return _shown(session, delivery_id)
 
 
 @router.post(
@@ -165,7 +168,7 @@ def post_delivery(
     *,
     session: Transaction,
     now: Now,
-    actor: CaseOfficer,
+    actor: CaseOfficer,  # noqa: ARG001  # who may
     wanted: IfMatch,
     response: Response,
 ) -> DeliveryView:
@@ -177,7 +180,7 @@ def post_delivery(
         raise NotAnswered
     delivery = tellings.owe_by_means(session, complaint, answer, new.means, now=now)
     response.headers["Location"] = f"/v1/deliveries/{delivery.id}"
-    return get_delivery(delivery.id, session, actor)
+    return _shown(session, delivery.id)
 
 
 @router.get("/complaints/{complaint_id}/deliveries", summary="All tellings of a complaint's answers")
@@ -186,3 +189,10 @@ def list_deliveries_of_complaint(complaint_id: UUID, session: Reading, actor: Of
     read_complaint(session, complaint_id, for_=actor)
     rows = queries.list_deliveries(session, {"complaint": complaint_id}, after=None, limit=1000)
     return Page(items=[DeliveryView.model_validate(row) for row in rows], next=None)
+
+
+def _shown(session: Session, delivery_id: UUID) -> DeliveryView:
+    found = queries.read_delivery(session, delivery_id)
+    if found is None:
+        raise DeliveryNotFound
+    return found
