@@ -324,7 +324,7 @@ class Complainant:
         made(self.centre.as_("officer").post(f"/v1/complaints/{self.id}/answers", json={"text": ANSWER}))
 
 
-SAYINGS = {
+SAYINGS: dict[str, Json] = {
     "messages": {"text": "ส่งสำเนาสมุดบัญชีแล้ว"},
     "feedback": {"satisfied": False, "comment": "ยังไม่ระบุวัน"},
     "reopening-requests": {"reason": "พ้นกำหนดแล้วยังไม่ได้รับเงิน"},
