@@ -305,7 +305,8 @@ class Complainant:
         """Register a complaint by `changes`."""
         self.centre = centre
         new = centre.registered(**changes)
-        self.id, self.number, self.secret = new["id"], new["tracking_number"], new["tracking_secret"]
+        self.id = str(new["id"])
+        self.number, self.secret = str(new["tracking_number"]), str(new["tracking_secret"])
 
     def sees(self) -> Json:
         """Their complaint, as they see it."""
