@@ -99,14 +99,7 @@ def list_deliveries(
 @router.get("/deliveries/{delivery_id}", summary="Read one telling of an answer")
 def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:  # noqa: ARG001  # who may
     """By which means, to whom, and what became of it."""
-    return _delivery(session, delivery_id)
-
-
-def _delivery(session: Session, delivery_id: UUID) -> DeliveryView:
-    found = queries.read_delivery(session, delivery_id)
-    if found is None:
-        raise DeliveryNotFound
-    return found
+    return _shown(session, delivery_id)
 
 
 @router.get(
@@ -147,7 +140,7 @@ def post_telling(
         raise steps.MoveNotAllowed(state=delivery.state, move="tell", possible="-")
     tellings.tell(session, complaint, delivery, note=new.note, by=actor.subject, now=now)
     session.flush()
-    return _delivery(session, delivery_id)
+    return _shown(session, delivery_id)
 
 
 @router.post("/deliveries/{delivery_id}/retry", summary="Try a failed telling again")
@@ -163,7 +156,7 @@ def post_retry(
     _, delivery = tellings.delivery_to_change(session, delivery_id, wanted)
     tellings.retry(session, delivery, now=now)
     session.flush()
-    return _delivery(session, delivery_id)
+    return _shown(session, delivery_id)
 
 
 @router.post(
@@ -187,7 +180,7 @@ def post_delivery(
         raise NotAnswered
     delivery = tellings.owe_by_means(session, complaint, answer, new.means, now=now)
     response.headers["Location"] = f"/v1/deliveries/{delivery.id}"
-    return _delivery(session, delivery.id)
+    return _shown(session, delivery.id)
 
 
 @router.get("/complaints/{complaint_id}/deliveries", summary="All tellings of a complaint's answers")
@@ -196,3 +189,10 @@ def list_deliveries_of_complaint(complaint_id: UUID, session: Reading, actor: Of
     read_complaint(session, complaint_id, for_=actor)
     rows = queries.list_deliveries(session, {"complaint": complaint_id}, after=None, limit=1000)
     return Page(items=[DeliveryView.model_validate(row) for row in rows], next=None)
+
+
+def _shown(session: Session, delivery_id: UUID) -> DeliveryView:
+    found = queries.read_delivery(session, delivery_id)
+    if found is None:
+        raise DeliveryNotFound
+    return found

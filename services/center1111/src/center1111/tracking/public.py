@@ -1,12 +1,12 @@
 """What complainants may do by number and secret, and what officers see of it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import Depends, Query, Request, Response
-from pydantic import ConfigDict, Field
+from fastapi import Query, Request, Response
+from pydantic import ConfigDict
 
 from center1111.complaint_view import read_complaint
 from center1111.fields import Note
@@ -15,6 +15,7 @@ from center1111.records import Answer, ComplainantMessage, Complaint, Feedback, 
 from center1111.roles import Officer
 from center1111.tracking import actions
 from center1111.tracking.actions import Secret
+from center1111.tracking.routes import MessageView, ReopeningView, ReopenWithin
 from servicekit.clock import Now
 from servicekit.fields import Body, Text, View
 from servicekit.filters import CommaIsOr
@@ -34,14 +35,6 @@ class NewMessage(Body):
     )
 
     text: Annotated[str, Text(10_000)]
-
-
-class MessageView(View):
-    """What a complainant added."""
-
-    id: UUID
-    at: datetime
-    text: str
 
 
 class NewFeedback(Body):
@@ -70,32 +63,12 @@ class NewReopeningRequest(Body):
     reason: Note
 
 
-class ReopeningView(View):
-    """A request to reopen, and what became of it."""
-
-    id: UUID
-    state: ReopeningState
-    at: datetime
-    reason: str
-    decided_at: datetime | None
-    decision: str | None = Field(description="Why it was reopened or not, as the complainant is told.")
-
-
 class ReopeningLine(ReopeningView):
     """A request to reopen in the officers' list."""
 
     complaint_id: UUID
     tracking_number: str
     subject: str
-
-
-async def _reopen_within(request: Request) -> timedelta:
-    within: timedelta = request.app.state.reopen_within
-    return within
-
-
-ReopenWithin = Annotated[timedelta, Depends(_reopen_within)]
-"""How long after an answer its complainant may ask to reopen, for routes."""
 
 
 @public_router.post(

@@ -1,17 +1,26 @@
 """Following a complaint: its whole history for officers, and the complainant's own view."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from fastapi import Depends, Request
 from pydantic import Field
 
 from center1111.codes import CODE_LISTS, AnswerOrigin, RefusalGround
 from center1111.complaint_view import read_complaint
-from center1111.journey import State
-from center1111.records import Answer, Complaint, HistoryEntry, Referral
+from center1111.journey import ReopeningState, State
+from center1111.records import (
+    Answer,
+    ComplainantMessage,
+    Complaint,
+    Feedback,
+    HistoryEntry,
+    Referral,
+    ReopeningRequest,
+)
 from center1111.roles import Officer
 from center1111.steps import ComplaintNotFound
 from center1111.tracking.actions import Secret, known_to_complainant
@@ -78,6 +87,34 @@ class PublicAnswer(View):
     origin: AnswerOrigin
 
 
+class MessageView(View):
+    """What a complainant added."""
+
+    id: UUID
+    at: datetime
+    text: str
+
+
+class ReopeningView(View):
+    """A request to reopen, and what became of it."""
+
+    id: UUID
+    state: ReopeningState
+    at: datetime
+    reason: str
+    decided_at: datetime | None
+    decision: str | None = Field(description="Why it was reopened or not, as the complainant is told.")
+
+
+async def _reopen_within(request: Request) -> timedelta:
+    within: timedelta = request.app.state.reopen_within
+    return within
+
+
+ReopenWithin = Annotated[timedelta, Depends(_reopen_within)]
+"""How long after an answer its complainant may ask to reopen, for routes."""
+
+
 class PublicComplaint(View):
     """What a complainant sees of their complaint."""
 
@@ -92,6 +129,10 @@ class PublicComplaint(View):
     closed_at: datetime | None
     refusal: str | None = Field(description="The ground of a refusal, in Thai.")
     answer: PublicAnswer | None
+    rated: bool = Field(description="Whether this answer was given feedback; it is asked for once.")
+    reopening_until: datetime | None = Field(description="Until when reopening may be asked for, if at all.")
+    reopening: ReopeningView | None = Field(description="The last request to reopen.")
+    messages: list[MessageView]
 
 
 _HISTORY = Query(
@@ -112,7 +153,13 @@ _HISTORY = Query(
 )
 
 _newest = (
-    sa.select(Answer.text, Answer.answered_at, Answer.origin)
+    sa.select(
+        Answer.text,
+        Answer.answered_at,
+        Answer.origin,
+        sa.func.coalesce(Answer.told_at, Answer.recorded_at).label("known_at"),
+        sa.exists().where(Feedback.answer_id == Answer.id).label("rated"),
+    )
     .where(Answer.complaint_id == Complaint.id)
     .order_by(Answer.version.desc())
     .limit(1)
@@ -124,6 +171,7 @@ _PUBLIC = Query(
         *(
             getattr(Complaint, name)
             for name in (
+                "id",
                 "tracking_number",
                 "tracking_secret_digest",
                 "state",
@@ -140,9 +188,23 @@ _PUBLIC = Query(
         _newest.c.text.label("answer_text"),
         _newest.c.answered_at.label("answer_answered_at"),
         _newest.c.origin.label("answer_origin"),
+        _newest.c.known_at,
+        sa.func.coalesce(_newest.c.rated, sa.false()).label("rated"),
     )
     .outerjoin(_newest, sa.true())
     .where(Complaint.tracking_number == sa.bindparam("tracking_number"))
+)
+
+
+_MESSAGES = Query(
+    sa.select(ComplainantMessage.id, ComplainantMessage.at, ComplainantMessage.text)
+    .where(ComplainantMessage.complaint_id == sa.bindparam("complaint_id", type_=sa.Uuid))
+    .order_by(ComplainantMessage.at, ComplainantMessage.id)
+)
+_LAST_REQUEST = Query(
+    sa.select(*(getattr(ReopeningRequest, name) for name in ReopeningView.model_fields))
+    .where(ReopeningRequest.complaint_id == sa.bindparam("complaint_id", type_=sa.Uuid))
+    .order_by(ReopeningRequest.at.desc(), ReopeningRequest.id.desc())
 )
 
 
@@ -157,10 +219,13 @@ def list_history(complaint_id: UUID, session: Reading, actor: Officer) -> Page[H
 
 
 @public_router.get("/public/complaints/{tracking_number}", summary="Follow a complaint by its number and secret")
-def get_public_complaint(tracking_number: str, *, session: Reading, tracking_secret: Secret) -> PublicComplaint:
+def get_public_complaint(
+    tracking_number: str, *, session: Reading, within: ReopenWithin, tracking_secret: Secret
+) -> PublicComplaint:
     """A wrong number and a wrong secret get the same answer. Case, spaces and hyphens do not matter."""
     row = known_to_complainant(session, _PUBLIC, tracking_number, tracking_secret)
     state = State(row.state)
+    request = _LAST_REQUEST.first(session, complaint_id=row.id)
     answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
     return PublicComplaint(
         **{
@@ -171,6 +236,9 @@ def get_public_complaint(tracking_number: str, *, session: Reading, tracking_sec
         answer=PublicAnswer(text=row.answer_text, answered_at=row.answer_answered_at, origin=row.answer_origin)
         if answered
         else None,
+        reopening_until=row.known_at + within if answered else None,
+        reopening=None if request is None else ReopeningView.model_validate(request),
+        messages=[MessageView.model_validate(message) for message in _MESSAGES.all(session, complaint_id=row.id)],
     )
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from exchange.migrations import step_0002
 
 revision = "0030"
-down_revision = "0021_learning"
+down_revision = "0022_desk"
 
 
 def upgrade() -> None:
