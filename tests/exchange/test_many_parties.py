@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from exchange import Exchange, OwnKeys, Peer, generate_keys
-from exchange.operating import dead_messages, pause, redeliver_all, resume
+from exchange.listing import outgoing_messages
+from exchange.operating import pause, redeliver_all, resume
 from exchange.parties import MESSAGES_PATH
 from exchange.partner.inbox_in_memory import MemoryInbox
 from exchange.partner.playing import Player
@@ -100,10 +101,10 @@ def test_a_pause_concerns_one_party(offices: Offices, clock: Clock) -> None:
         assert Round.IDLE is relay.round(centre.peer(code))
         centre.owes(f"ถึง {code}", to=code, now=clock())
     with centre.sessions.begin() as session:
-        pause(session, FIRST, reason="ปิดปรับปรุง", now=clock())
+        pause(session, FIRST, reason="ปิดปรับปรุง", by="operator", now=clock())
     assert [Round.IDLE, Round.SENT] == [relay.round(centre.peer(code)) for code in (FIRST, SECOND)]
     with centre.sessions.begin() as session:
-        resume(session, FIRST)
+        resume(session, FIRST, by="operator", now=clock())
     assert Round.SENT is relay.round(centre.peer(FIRST))
 
 
@@ -120,8 +121,8 @@ def test_dead_messages_are_sent_again_for_one_party(offices: Offices, clock: Clo
         offices.offices[code].faults = Faults(())
     clock.advance(hours=2)
     with centre.sessions.begin() as session:
-        assert 1 == redeliver_all(session, SECOND, now=clock())
-        assert [FIRST] == [it.peer for it in dead_messages(session)]
+        assert 1 == redeliver_all(session, SECOND, by="operator", now=clock())
+        assert [FIRST] == [it.peer for it in outgoing_messages(session, states=["dead"], limit=9)]
     assert [Round.IDLE, Round.SENT] == [relay.round(centre.peer(code)) for code in (FIRST, SECOND)]
 
 

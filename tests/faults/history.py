@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from exchange import Effects, Exchange, ExchangeMetrics, Peer, Relay, RelaySettings, operating, owe, read_batch, take
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
+from exchange.listing import incoming_messages, outgoing_messages
 from exchange.relay import Round
 from exchange.signing import Proof
 from schemas import TYPES, Message, Receipt, Receipts, Wire
@@ -28,6 +29,7 @@ from ..exchange.conftest import PROBLEMS, Clock, NotAcceptable, saying  # noqa: 
 BEGIN = datetime(2020, 1, 6, tzinfo=UTC)
 """Long before the machine's own clock, which no history may depend on."""
 LEASE_SECONDS = 12.0
+OPERATOR = "operator"
 _EFFECT = Query(sa.text("INSERT INTO effects (message_id, subject, said) VALUES (:id, :subject, :said)"))
 
 
@@ -275,15 +277,15 @@ class History:
         self._tally.faults[f"operator: {act}"] += 1
         with side.sessions.begin() as session, suppress(operating.PeerNotFound):
             if act == "pause":
-                operating.pause(session, side.other, reason="ทดสอบ", now=self.clock())
+                operating.pause(session, side.other, reason="ทดสอบ", by=OPERATOR, now=self.clock())
             elif act == "resume":
-                operating.resume(session, side.other)
-            elif dead := operating.dead_messages(session):
+                operating.resume(session, side.other, by=OPERATOR, now=self.clock())
+            elif dead := outgoing_messages(session, states=["dead"], limit=100):
                 chosen = self.chance.choice(dead)
                 if act == "redeliver":
-                    operating.redeliver(session, chosen.id, now=self.clock())
+                    operating.redeliver(session, chosen.id, by=OPERATOR, now=self.clock())
                 else:
-                    operating.give_up(session, chosen.id, reason="ทดสอบ", now=self.clock())
+                    operating.give_up(session, chosen.id, reason="ทดสอบ", by=OPERATOR, now=self.clock())
 
     def _calm_down(self) -> None:
         """The network heals, defects are mended, operators do their work, and everything moves until it is done."""
@@ -292,7 +294,7 @@ class History:
             self._repeat(self._sides[0])
         for side in self._sides:
             with side.sessions.begin() as session, suppress(operating.PeerNotFound):
-                operating.resume(session, side.other)
+                operating.resume(session, side.other, by=OPERATOR, now=self.clock())
         for _ in range(200):
             self.clock.advance(minutes=20)
             busy = False
@@ -301,7 +303,7 @@ class History:
                     busy = True
                 busy = busy or done is Round.FAILED
                 with side.sessions.begin() as session:
-                    busy = bool(operating.redeliver_all(session, side.other, now=self.clock())) or busy
+                    busy = bool(operating.redeliver_all(session, side.other, by=OPERATOR, now=self.clock())) or busy
             if not busy and not any(
                 side.sql("SELECT FROM exchange_outbox WHERE state='queued'") for side in self._sides
             ):
@@ -312,9 +314,9 @@ class History:
     def _apply_again(self, side: Side) -> None:
         """An operator tries each quarantined message once more."""
         with side.sessions.begin() as session:
-            for row in operating.stuck_messages(session, "quarantined"):
+            for row in reversed(incoming_messages(session, states=["quarantined"], limit=1000)):
                 refused = operating.apply_again(
-                    session, side.other, row.id, side.effects, reason="แก้ไขแล้ว", now=self.clock()
+                    session, side.other, row.id, side.effects, reason="แก้ไขแล้ว", by=OPERATOR, now=self.clock()
                 )
                 if refused is None:
                     self._applied_again.add(row.id)

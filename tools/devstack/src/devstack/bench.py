@@ -118,6 +118,7 @@ def _served(service: Service, database_url: str, data: Path) -> Iterator[tuple[h
         issuer_jwks=keys / "issuer.public.json",
         exchange_keys=keys / "exchange.json",
         relay_in_service=True,
+        attachments=data / "attachments",
     )
     settings = {"CENTER1111_LOG_LEVEL": "warning", "CENTER1111_REMIND_IN_SERVICE": "false"}
     with (data / "service.log").open("ab") as log:
