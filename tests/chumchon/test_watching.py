@@ -33,7 +33,7 @@ def test_each_waiting_state_of_a_case_has_its_alarm(office: Office) -> None:
     office.accept(case)
     assert ["case_overdue"] == looked(office)
     officer = f"group_officer.{case['work_group']}"
-    office.done("POST", f"{path}/questions", {"question": "ชุมชนใด"}, role=officer)
+    office.done("POST", f"{path}/questions", {"text": "ชุมชนใด"}, role=officer)
     assert {"question_unanswered", "answer_untold"} == set(looked(office))  # the question is to be told, too
     office.approve(case, "โอนภายใน 30 วัน")
     assert {"answer_untold"} == set(looked(office))

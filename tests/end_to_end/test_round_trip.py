@@ -20,9 +20,10 @@ def referral_becomes(pair: Pair, state: str, referral: Json) -> Json:
 
 
 def moves(pair: Pair, complaint: Json) -> list[tuple[str | None, str]]:
-    """From where to where the complaint's history says it went, oldest first."""
+    """From where to where the complaint's history says it went, oldest first; notes and tellings left out."""
     history = pair.centre.read("officer", f"/v1/complaints/{complaint['id']}/history")["items"]
-    return [(entry["from_state"], entry["to_state"]) for entry in history if entry["about"] == "complaint"]
+    went = [(entry["from_state"], entry["to_state"]) for entry in history if entry["about"] == "complaint"]
+    return [(before, after) for before, after in went if before != after]
 
 
 @pytest.mark.parametrize("channel", CENTRE_CHANNELS)
