@@ -5,15 +5,18 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from center1111.attachments.actions import Vault
+from center1111.attachments.described import DescribedFiles
 from center1111.journey import ATTACHMENT_MOVES, AttachmentMove, AttachmentState
 from servicekit.files.scanning import ScannerUnavailable
 
-from .conftest import Centre, Json, made, ok, pointers, refused
+from .conftest import AGENCY, Centre, Json, made, ok, pointers, refused
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 MIB = 1024 * 1024
@@ -225,6 +228,59 @@ def test_the_agency_is_told_of_what_it_may_fetch(busy_centre: Centre) -> None:
         {name: one[name] for name in ("id", "filename", "media_type", "bytes", "sha256")} for one in (first, second)
     ]
     assert [shown[:1], shown] == told
+
+
+def given_out(centre: Centre, attachment: Json, *, peer: str = AGENCY) -> bytes | None:
+    """What a peer that asks for this file gets."""
+    vault: Vault = centre.app.state.vault
+    with centre.session() as session:
+        return DescribedFiles(vault.store).read(session, UUID(attachment["id"]), peer=peer)
+
+
+def test_an_agency_gets_the_files_that_a_message_described_to_it(busy_centre: Centre) -> None:
+    """What came since the last message it gets after the next one, and no other party gets anything."""
+    complaint = busy_centre.verified()
+    first = sent(busy_centre, announced(busy_centre, complaint))
+    awaited = announced(busy_centre, complaint)
+    assert given_out(busy_centre, first) is None
+    referral = busy_centre.referred(busy_centre.complaint(complaint["id"]))
+    second = sent(busy_centre, announced(busy_centre, complaint))
+    assert [PDF, None, None] == [given_out(busy_centre, one) for one in (first, second, awaited)]
+    amendment = busy_centre.as_("officer").post(f"/v1/referrals/{referral['id']}/amendments", json={"text": "เพิ่มเติม"})
+    assert amendment.is_success, amendment.text
+    assert [PDF, PDF, None] == [given_out(busy_centre, one) for one in (first, second, awaited)]
+    assert given_out(busy_centre, first, peer="another") is None
+    elsewhere = sent(busy_centre, announced(busy_centre, busy_centre.verified()))
+    assert given_out(busy_centre, elsewhere) is None
+
+
+def test_a_file_of_a_message_that_was_given_up_is_not_given_out(busy_centre: Centre) -> None:
+    """The agency was never told of it."""
+    complaint = busy_centre.verified()
+    attachment = sent(busy_centre, announced(busy_centre, complaint))
+    referral = busy_centre.referred(busy_centre.complaint(complaint["id"]))
+    with busy_centre.session() as session, session.begin():
+        session.execute(
+            sa.text("UPDATE exchange_outbox SET state = 'void' WHERE subject = :referral"),
+            {"referral": UUID(referral["id"])},
+        )
+    assert given_out(busy_centre, attachment) is None
+
+
+def test_a_file_that_the_store_has_lost_is_asked_for_again(busy_centre: Centre) -> None:
+    """The agency is told that it is not there, and the operator by the log; it is given out when it is back."""
+    complaint = busy_centre.verified()
+    attachment = sent(busy_centre, announced(busy_centre, complaint))
+    busy_centre.referred(busy_centre.complaint(complaint["id"]))
+    vault: Vault = busy_centre.app.state.vault
+    with busy_centre.session() as session:
+        key = session.scalar(
+            sa.text("SELECT store_key FROM attachments WHERE id = :id"), {"id": UUID(attachment["id"])}
+        )
+    vault.store.forget(key)
+    assert given_out(busy_centre, attachment) is None
+    vault.store.keep(key, io.BytesIO(PDF))
+    assert PDF == given_out(busy_centre, attachment)
 
 
 def test_who_may(busy_centre: Centre) -> None:

@@ -1,11 +1,13 @@
 """Referring to an agency, and what the agency says of it."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from schemas import (
+    Attachment,
     Receipt,
     ReferralAccepted,
     ReferralAnswered,
@@ -14,6 +16,7 @@ from schemas import (
     ReferralReturned,
     ReturnReason,
 )
+from servicekit.ids import uuid7
 
 from .conftest import AGENCY, Centre, Json, made, ok, pointers, refused
 
@@ -82,6 +85,46 @@ def test_what_the_agency_answers_becomes_the_answer_of_the_complaint(busy_centre
         complaint["answer"]["origin"],
     )
     assert ["send", "accept", "answer"] == [entry["move"] for entry in referral["timeline"]]
+
+
+def test_files_of_an_answer_are_listed_and_read_when_they_are_here(busy_centre: Centre) -> None:
+    """As a download; a file that is still being fetched is listed, and who may not read referrals reads none."""
+    referral = busy_centre.referred()
+    content = "ใบเสร็จรับเงิน".encode()
+    described = Attachment(
+        id=uuid7(),
+        filename="ใบเสร็จ.pdf",
+        media_type="application/pdf",
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    busy_centre.told(referral["id"], accepted(referral))
+    answer = answered(referral).model_copy(update={"attachments": (described,)})
+    assert "applied" == busy_centre.told(referral["id"], answer).disposition
+    path = f"/v1/referrals/{referral['id']}/attachments"
+    officer = busy_centre.as_("officer")
+    (listed,) = ok(officer.get(path))["items"]
+    assert (str(described.id), "ใบเสร็จ.pdf", None) == (listed["id"], listed["filename"], listed["fetched_at"])
+    refused(officer.get(f"{path}/{described.id}"), 404)
+    with busy_centre.session() as session, session.begin():
+        session.execute(
+            sa.text("UPDATE exchange_attachments SET content = :content, fetched_at = now() WHERE id = :id"),
+            {"content": content, "id": described.id},
+        )
+    answer_file = officer.get(f"{path}/{described.id}")
+    assert (200, content) == (answer_file.status_code, answer_file.content)
+    assert ("nosniff", "default-src 'none'; sandbox") == (
+        answer_file.headers["x-content-type-options"],
+        answer_file.headers["content-security-policy"],
+    )
+    assert "attachment; filename*=UTF-8''%E0%B9%83" in answer_file.headers["content-disposition"]
+    other = busy_centre.referred()
+    refused(officer.get(f"/v1/referrals/{other['id']}/attachments/{described.id}"), 404)
+    assert [] == ok(officer.get(f"/v1/referrals/{other['id']}/attachments"))["items"]
+    refused(officer.get(f"/v1/referrals/{uuid7()}/attachments"), 404)
+    for where in (path, f"{path}/{described.id}"):
+        refused(busy_centre.anyone.get(where), 401)
+        refused(busy_centre.as_("agency_client", client_id="another").get(where), 403)
 
 
 def test_a_returned_complaint_is_the_centre_s_again_and_may_be_referred_anew(busy_centre: Centre) -> None:

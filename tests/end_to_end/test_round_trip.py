@@ -1,12 +1,18 @@
 """Complaints travel from the Centre to the Office and their answers back, between two real processes."""
 
+import hashlib
 from collections.abc import Callable
 
+import httpx2
 import pytest
 
 from devstack.demo.people import Json
 from devstack.testing.acting import CENTRE_CHANNELS, OFFICE_CHANNELS, answer, case_by, complaint_by, refer
 from devstack.testing.pair import Pair
+from exchange import Exchange, OwnKeys
+from exchange.attachments import Fetcher
+from exchange.parties import Peer
+from servicekit.database import make_engine, make_sessions
 from servicekit.testing import eventually
 
 
@@ -116,6 +122,57 @@ def test_a_corrected_answer_supersedes_the_first(pair: Pair) -> None:
     assert answered["answer"]["text"] == "แก้ไขแล้ววันที่ 6"
     assert pair.centre.complaint(complaint["id"])["state"] == "answered"
     assert pair.exchange_faults() == []
+
+
+def test_a_file_of_a_referred_complaint_can_be_read_at_the_office(pair: Pair) -> None:
+    """The Office fetches what the referral described, and it is what was attached at the Centre, to the byte."""
+    content = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
+    complaint = pair.centre.register(complaint_by("letter", "ขอให้ตรวจสอบราคาเครื่องสีข้าว"))
+    attach(pair, complaint, content)
+    pair.centre.verify(complaint["id"])
+    referral = pair.centre.refer(complaint["id"], "ขอให้พิจารณาตอบผู้ร้อง")
+    case = eventually(lambda: pair.office.case_of(referral["id"]))
+    fetch_at_the_office(pair)
+    path = f"/v1/cases/{case['id']}/referral/attachments"
+    described = eventually(lambda: fetched_file(pair, path))
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (described["bytes"], described["sha256"])
+    assert content == pair.office.ask("registrar", "GET", f"{path}/{described['id']}").content
+
+
+def attach(pair: Pair, complaint: Json, content: bytes) -> None:
+    """Announce a file of the complaint at the Centre, and send it."""
+    announcement = {"filename": "ใบเสนอราคา.pdf", "media_type": "application/pdf", "bytes": len(content)}
+    announced = pair.centre.change("officer", "POST", f"/v1/complaints/{complaint['id']}/attachments", announcement)
+    token = pair.run["center1111"]["tokens"]["officer"]
+    sent = httpx2.put(
+        f"{pair.centre.url}{announced['upload']['url']}",
+        content=content,
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    assert sent.is_success, sent.text
+
+
+def fetch_at_the_office(pair: Pair) -> None:
+    """What the Office's own upkeep does every few seconds, now: any number of processes may fetch beside each other."""
+    office = Exchange.between(
+        "chumchon", pair.office.url, OwnKeys.read(pair.office_keys), [Peer("center1111", pair.centre.url)]
+    )
+    engine = make_engine(pair.office_database, pool_size=1)
+    fetcher = Fetcher(office, make_sessions(engine))
+    try:
+        fetcher.fetch_what_is_due()
+    finally:
+        fetcher.close()
+        engine.dispose()
+        office.close()
+
+
+def fetched_file(pair: Pair, path: str) -> Json | None:
+    """The only file of a case's referral, once it is at the Office."""
+    only: Json
+    (only,) = pair.office.read("registrar", path)["items"]
+    return only if only["fetched_at"] else None
 
 
 def routed(pair: Pair, case: Json) -> Json:

@@ -18,6 +18,7 @@ from center1111 import bulk, code_lists
 from center1111.answers import routes as answers
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
+from center1111.attachments.described import DescribedFiles
 from center1111.clock import routes as clock
 from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
@@ -29,6 +30,7 @@ from center1111.intake.imports.actions import Desk, run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.postman import make_postman
 from center1111.problems import PROBLEMS
+from center1111.referrals import attachments as answer_files
 from center1111.referrals import routes as referrals
 from center1111.reports import routes as reports
 from center1111.roles import OFFICERS
@@ -100,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
             knowledge.router,
             answers.router,
             referrals.router,
+            answer_files.router,
             closure.router,
             attachments.router,
             clock.router,
@@ -120,9 +123,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.exchange = exchange
     app.state.deadlines = settings.deadlines()
-    app.state.vault = Vault(
-        FileStore(settings.attachments_url), ClamAV(settings.clamav_url) if settings.clamav_url else None
-    )
+    store = FileStore(settings.attachments_url)
+    app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
     app.state.writers = settings.writers()
     app.state.imports_bell = threading.Event()
     desk = Desk(app.state.sessions, app.state.deadlines, app.state.writers)
@@ -137,7 +139,10 @@ def create_app(settings: Settings) -> FastAPI:
     readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
     told = effects(app.state.deadlines)
     app.include_router(
-        exchange_router(exchange, told, operators=operators, readers=readers, metrics=metrics), prefix="/v1"
+        exchange_router(
+            exchange, told, operators=operators, readers=readers, metrics=metrics, source=DescribedFiles(store)
+        ),
+        prefix="/v1",
     )
     watched = watches(settings.limits())
     app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS))), prefix="/v1")

@@ -43,6 +43,7 @@ class Pair:
     centre_database: str
     office_database: str
     centre_keys: Path
+    office_keys: Path
     line: Line | None
     """The proxy in front of the Office, if there is one."""
     run: Mapping[str, Any]
@@ -137,6 +138,7 @@ def running_pair(
             centre_database,
             office_database,
             keys[centre.code],
+            keys[office.code],
             line,
             run,
         )
