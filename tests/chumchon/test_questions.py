@@ -144,5 +144,5 @@ def test_code_lists_have_labels(standing_office: Office) -> None:
     lists = standing_office.done("GET", "/code-lists", role=None)["items"]
     assert {"states", "topics", "work_groups", "return_reasons", "channels"} <= {it["name"] for it in lists}
     channels = standing_office.done("GET", "/code-lists/channels", role=None)["items"]
-    assert {"code": "po_box", "th": "ตู้ ปณ. 4", "en": "P.O. box 4"} in channels
+    assert {"code": "po_box", "label": {"th": "ตู้ ปณ. 4", "en": "P.O. box 4"}} in channels
     assert (404, "code-list-not-found") == standing_office.refused("GET", "/code-lists/colours", role=None)
