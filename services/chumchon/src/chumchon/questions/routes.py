@@ -9,7 +9,6 @@ from fastapi import Query as QueryParameter
 from pydantic import Field
 
 from chumchon.cases import visible_case
-from chumchon.filters import CodesOf
 from chumchon.journey import Channel, Origin
 from chumchon.questions.queries import Sort, answers_to, find_questions, question, search_questions
 from chumchon.steps import OFFICERS, sight_of
@@ -17,6 +16,7 @@ from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
 from servicekit.database import ReadSession
 from servicekit.fields import Line, Timestamp, View
+from servicekit.filters import CodesOf
 from servicekit.identity import Actor, require
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.problems import DomainError
