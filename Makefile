@@ -60,9 +60,12 @@ format: .venv/ready  ## Format the code, and repair what can be repaired
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
 
+# A document is replaced only by a whole one.
 openapi: .venv/ready  ## Write the OpenAPI documents of both services
-	@$(RUN) python -m center1111 openapi > docs/openapi/center1111.json
-	@$(RUN) python -m chumchon openapi > docs/openapi/chumchon.json
+	@for service in center1111 chumchon; do \
+		new=docs/openapi/$$service.json.new; \
+		$(RUN) python -m $$service openapi > $$new && mv $$new docs/openapi/$$service.json || { rm -f $$new; exit 1; }; \
+	done
 
 schemas: .venv/ready  ## Write the JSON Schemas of the exchange messages
 	@$(RUN) python -m schemas generate

@@ -193,7 +193,7 @@ def test_topics_are_those_of_the_list(quiet_centre: Centre) -> None:
     wrong = {"/topic": "unknown_code"}
     assert wrong == pointers(refused(editor.post("/v1/articles", json=TRANSFER | {"topic": "money"}), 400))
     refused(editor.get("/v1/articles?topic=money"), 400)
-    assert "training" in {one["code"] for one in ok(editor.get("/v1/code-lists/topics"))["codes"]}
+    assert "training" in {one["code"] for one in ok(editor.get("/v1/code-lists/topics"))["items"]}
 
 
 def test_after_a_correction_one_sees_who_was_told_otherwise(centre: Centre) -> None:

@@ -17,6 +17,7 @@ from center1111.problems import PROBLEMS
 from center1111.records import Record
 from center1111.sample import load_sample
 from center1111.tracking_secret import digest_of, is_secret_of, make_secret
+from servicekit import code_lists
 from servicekit.database import make_engine
 from servicekit.migrating import downgrade, head_of, upgrade
 from servicekit.problems import DomainError
@@ -126,7 +127,7 @@ def test_code_lists_say_every_code_in_both_languages(quiet_centre: Centre) -> No
     """A ground of refusal also says what it rests on; an unknown list is 404."""
     lists = ok(quiet_centre.anyone.get("/v1/code-lists"))["items"]
     assert {"channels", "kinds", "refusal_grounds"} <= {one["name"] for one in lists}
-    grounds = ok(quiet_centre.anyone.get("/v1/code-lists/refusal_grounds"))["codes"]
+    grounds = ok(quiet_centre.anyone.get("/v1/code-lists/refusal_grounds"))["items"]
     assert all(ground["source"]["th"] for ground in grounds)
     refused(quiet_centre.anyone.get("/v1/code-lists/colours"), 404)
 
@@ -149,7 +150,7 @@ def test_a_verification_says_one_thing(quiet_centre: Centre, body: dict[str, str
 def test_every_error_of_the_domain_is_a_problem() -> None:
     """None of them would be answered as an internal error."""
     ours = [kind for kind in DomainError.__subclasses__() if kind.__module__.startswith("center1111.")]
-    assert set(ours) == set(PROBLEMS)
+    assert {*ours, *code_lists.PROBLEMS} == set(PROBLEMS)
 
 
 def test_the_sample_is_loaded_once(centre: Centre) -> None:

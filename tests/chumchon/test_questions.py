@@ -1,10 +1,14 @@
 """The store of questions and answers, the summary, and the code lists."""
 
+import csv
+import io
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+import openpyxl
 import pytest
 
+from chumchon.questions import queries
 from servicekit.ids import uuid7
 from servicekit.testing import Template
 
@@ -81,6 +85,72 @@ def test_questions_are_filtered(two_questions: Office, filters: dict[str, str], 
     assert found == len(two_questions.done("GET", "/questions", **filters)["items"])
 
 
+def test_the_store_is_exported(two_questions: Office) -> None:
+    """Each question with its newest answer, its codes in words, in Thai unless English is asked for."""
+    sent = two_questions.ask("GET", "/questions/export", format="csv")
+    assert (200, "text/csv; charset=utf-8") == (sent.status_code, sent.headers["content-type"])
+    assert sent.content.startswith(b"\xef\xbb\xbf")
+    first, second = csv.DictReader(io.StringIO(sent.content.decode("utf-8-sig"), newline=""))
+    assert {
+        "เรื่อง": MEETING["subject"],
+        "คำถาม": MEETING["details"],
+        "คำตอบ": "ส่งวาระให้แล้ว",
+        "ฉบับที่": "1",
+        "หัวข้อ": "วาระการประชุม",
+        "ช่องทาง": "โทรสาร",
+    }.items() <= first.items()
+    assert "โอนภายใน 30 วัน" == second["คำตอบ"]
+    assert first["ตอบเมื่อ (เวลาประเทศไทย)"].endswith("+07:00")
+    english = two_questions.ask("GET", "/questions/export", format="csv", headers={"Accept-Language": "en"})
+    assert {"Channel": "Fax", "Kind": "Inquiry"}.items() <= next(
+        csv.DictReader(io.StringIO(english.content.decode("utf-8-sig"), newline=""))
+    ).items()
+
+
+def test_the_export_is_filtered_as_the_list(two_questions: Office) -> None:
+    """The same filters, and no others."""
+    sent = two_questions.ask("GET", "/questions/export", format="xlsx", topic="meeting_agendas,training")
+    assert 'attachment; filename="questions-' in sent.headers["content-disposition"]
+    headings, row = openpyxl.load_workbook(io.BytesIO(sent.content)).active.values
+    assert ("รหัสคำถาม", MEETING["subject"]) == (headings[0], row[1])
+    nothing = two_questions.ask("GET", "/questions/export", format="csv", work_group="audit")
+    assert 1 == len(nothing.content.decode().splitlines())
+    wrong = {"format": "pdf", "topic": "weather"}
+    assert {("/format", "unknown_code"), ("/topic/0", "unknown_code")} == two_questions.faults(
+        "GET", "/questions/export", **wrong
+    )
+    assert {("/q", "unknown_parameter")} == two_questions.faults("GET", "/questions/export", format="csv", q="โอน")
+
+
+def test_every_batch_is_exported(two_questions: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question once, however many batches there are."""
+    monkeypatch.setattr(queries, "EXPORTED_AT_ONCE", 1)
+    sent = two_questions.ask("GET", "/questions/export", format="csv").content.decode("utf-8-sig")
+    assert 2 == len({row["รหัสคำถาม"] for row in csv.DictReader(io.StringIO(sent, newline=""))})
+
+
+@pytest.mark.parametrize("format_", ["csv", "xlsx"])
+def test_an_export_carries_out_no_formula(office: Office, format_: str) -> None:
+    """What a complainant writes is text, in any spreadsheet program."""
+    formula = "=HYPERLINK(A1) โอนเงินโครงการ"
+    office.answered(office.record(subject=formula), "โอนภายใน 30 วัน")
+    content = office.ask("GET", "/questions/export", format=format_).content
+    if format_ == "csv":
+        assert f",'{formula}," in content.decode()
+    else:
+        cell = openpyxl.load_workbook(io.BytesIO(content)).active["B2"]
+        assert (formula, "s") == (cell.value, cell.data_type)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("director", 200), ("registrar", 200), ("group_head.audit", 200), ("group_officer.audit", 403), ("auditor", 403)],
+)
+def test_who_exports(two_questions: Office, role: str, status: int) -> None:
+    """The director, the registrar, and the heads of the work groups."""
+    assert status == two_questions.ask("GET", "/questions/export", format="csv", role=role).status_code
+
+
 def test_pages_of_questions_follow_each_other(office: Office) -> None:
     """Each question once."""
     for channel in ("fax", "po_box", "telephone"):
@@ -144,5 +214,5 @@ def test_code_lists_have_labels(standing_office: Office) -> None:
     lists = standing_office.done("GET", "/code-lists", role=None)["items"]
     assert {"states", "topics", "work_groups", "return_reasons", "channels"} <= {it["name"] for it in lists}
     channels = standing_office.done("GET", "/code-lists/channels", role=None)["items"]
-    assert {"code": "po_box", "th": "ตู้ ปณ. 4", "en": "P.O. box 4"} in channels
+    assert {"code": "po_box", "label": {"th": "ตู้ ปณ. 4", "en": "P.O. box 4"}} in channels
     assert (404, "code-list-not-found") == standing_office.refused("GET", "/code-lists/colours", role=None)

@@ -14,7 +14,7 @@ import anyio.to_thread
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI
 
-from center1111 import bulk, code_lists
+from center1111 import bulk, places
 from center1111.answers import routes as answers
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
@@ -22,6 +22,7 @@ from center1111.attachments.described import DescribedFiles
 from center1111.clock import routes as clock
 from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
+from center1111.codes import CODE_LISTS
 from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake import saved_views
@@ -58,6 +59,7 @@ from exchange import (
     keys_router,
     upkeep,
 )
+from servicekit.code_lists import code_lists_router
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.identity import require
@@ -114,7 +116,8 @@ def create_app(settings: Settings) -> FastAPI:
             telling.router,
             templates.router,
             reports.router,
-            code_lists.router,
+            places.router,
+            code_lists_router(CODE_LISTS),
         ],
         problems={**EXCHANGE_PROBLEMS, **PROBLEMS},
         migrations_head=head_of(MIGRATIONS),

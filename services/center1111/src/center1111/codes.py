@@ -1,7 +1,6 @@
 """The Centre's code lists with their Thai and English labels, for people and for the clients that show them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -15,6 +14,7 @@ from center1111.journey import (
     State,
 )
 from schemas import Channel, Kind, ReturnReason
+from servicekit.codes import Code, CodeList
 from servicekit.files.kinds import MediaType
 from servicekit.words import Words
 
@@ -137,14 +137,6 @@ class Placeholder(StrEnum):
     TODAY = "today"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One code: its labels, and what it rests on (a legal citation, an explanation) where there is something."""
-
-    label: Words
-    source: Words | None = None
-
-
 _REGULATION: Final = Words(
     "ระเบียบสำนักนายกรัฐมนตรีว่าด้วยการจัดการเรื่องราวร้องทุกข์ พ.ศ. 2552",
     "Regulation of the Office of the Prime Minister on the Management of Complaints, B.E. 2552 (2009)",
@@ -155,7 +147,7 @@ _ANONYMOUS_LETTERS: Final = Words(
 )
 
 
-CODE_LISTS: Final[Mapping[str, Mapping[str, Code]]] = {
+CODE_LISTS: Final[Mapping[str, CodeList]] = {
     "channels": {
         Channel.LETTER: Code(Words("จดหมาย ตู้ ปณ. 1111", "Letter, P.O. Box 1111")),
         Channel.HOTLINE: Code(Words("สายด่วน 1111", "Hotline 1111")),

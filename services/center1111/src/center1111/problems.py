@@ -7,7 +7,6 @@ from typing import Final
 from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
 from center1111.clock.actions import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
-from center1111.code_lists import CodeListNotFound
 from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
@@ -18,6 +17,7 @@ from center1111.tellings import BeingTold, CannotBeReached, DeliveryNotFound
 from center1111.templates.actions import TemplateNotFound
 from center1111.tracking.actions import AskedAlready, NotYours, RatedAlready, TooLate, TooManyMessages
 from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
+from servicekit import code_lists
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -79,12 +79,7 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         Words("ไม่พบการนำเข้า", "No such import"),
         Words("โปรดตรวจสอบรหัสการนำเข้า", "Check the import's id."),
     ),
-    CodeListNotFound: Problem(
-        "code-list-not-found",
-        HTTPStatus.NOT_FOUND,
-        Words("ไม่พบรายการรหัส", "No such code list"),
-        Words("ดูรายการทั้งหมดที่ /v1/code-lists", "All of them are at /v1/code-lists."),
-    ),
+    **code_lists.PROBLEMS,
     NotYours: Problem(
         "tracking-refused",
         HTTPStatus.NOT_FOUND,

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 from chumchon.answering import routes as answering
 from chumchon.answering.letters import Letterhead
 from chumchon.channels.working import workers, working
-from chumchon.code_lists import routes as code_lists
+from chumchon.codes import CODE_LISTS
 from chumchon.exchange import BULK_HANDLERS, handlers, recalled
 from chumchon.intake import attachments, files, public
 from chumchon.intake import routes as intake
@@ -44,6 +44,7 @@ from exchange import (
     upkeep,
 )
 from servicekit.blobs import Blobs
+from servicekit.code_lists import code_lists_router
 from servicekit.database import make_engine
 from servicekit.identity import require
 from servicekit.migrating import head_of
@@ -67,7 +68,7 @@ TAGS = [
     {"name": "answering", "description": "การตอบ · Acceptance, return, questions, drafts, answers, deliveries."},
     {"name": "questions", "description": "คลังคำถามคำตอบ · The store of questions and answers."},
     {"name": "reports", "description": "รายงาน · Summaries."},
-    {"name": "code lists", "description": "รายการรหัส · Codes with their labels."},
+    {"name": "code-lists", "description": "รายการรหัส · Codes with their labels."},
     {"name": "exchange", "description": "การแลกเปลี่ยนกับศูนย์ 1111 · Messages between the two services."},
     {"name": "alarms", "description": "การแจ้งเตือนเรื่องที่ค้างเกินกำหนด · What has waited beyond its limit."},
     {"name": "health", "description": "สถานะระบบ · Whether the service works."},
@@ -108,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
             reports.router,
             misroutes.router,
             workload.router,
-            code_lists.router,
+            code_lists_router(CODE_LISTS),
         ],
         problems=PROBLEMS,
         migrations_head=head_of(MIGRATIONS),

@@ -1,32 +1,11 @@
-"""Filters of lists: a comma is OR, keys are AND, and each combination of them is compiled once."""
+"""What the Office's lists are made of in SQL: conditions of filters, and orders that pages follow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
-from uuid import UUID
+from typing import Any
 
 import sqlalchemy as sa
-from fastapi import Query
-from pydantic import BeforeValidator
 from sqlalchemy.dialects.postgresql import ARRAY
-
-Code = TypeVar("Code")
-
-
-def _split(sent: object) -> object:
-    if not isinstance(sent, list):
-        return sent
-    return [part.strip() for value in sent if isinstance(value, str) for part in value.split(",")]
-
-
-CodesOf = Annotated[
-    list[Code] | None, BeforeValidator(_split), Query(description="Codes, separated by commas: any of them.")
-]
-"""A filter by codes; one that the code list does not hold is refused."""
-
-
-IdsOf = Annotated[list[UUID] | None, BeforeValidator(_split), Query(description="Ids, separated by commas.")]
-"""A filter by ids."""
 
 
 def any_of(column: Any, name: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # any mapped column

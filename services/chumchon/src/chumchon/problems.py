@@ -12,12 +12,12 @@ from chumchon.answering.actions import (
     NotReferred,
     OwnDraftRefused,
 )
-from chumchon.code_lists.routes import CodeListNotFound
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
 from chumchon.intake.files import FileNotFound, FilesNotKept
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
 from chumchon.steps import CaseNotFound, MoveRefused
+from servicekit import code_lists
 from servicekit.files import receiving
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
@@ -25,6 +25,7 @@ from servicekit.words import Words
 PROBLEMS: Mapping[type[DomainError], Problem] = {
     **exchange.PROBLEMS,
     **receiving.PROBLEMS,
+    **code_lists.PROBLEMS,
     CaseNotFound: Problem(
         "case-not-found",
         HTTPStatus.NOT_FOUND,
@@ -153,11 +154,5 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบคำถาม", "No such question"),
         Words("โปรดค้นหาใหม่ที่ /v1/questions", "Search again at /v1/questions."),
-    ),
-    CodeListNotFound: Problem(
-        "code-list-not-found",
-        HTTPStatus.NOT_FOUND,
-        Words("ไม่พบรายการรหัส", "No such code list"),
-        Words("โปรดดูรายการทั้งหมดที่ /v1/code-lists", "All of them are at /v1/code-lists."),
     ),
 }

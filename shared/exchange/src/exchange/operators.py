@@ -19,7 +19,7 @@ from exchange.watching import PeerStatus, statuses
 from schemas import ReceiptProblem
 from servicekit.clock import Now
 from servicekit.fields import Body, Text, View
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf
 from servicekit.identity import Actor
 from servicekit.paging import DEFAULT_PAGE, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
@@ -68,8 +68,8 @@ class AlarmView(Alarm):
 
 
 Peer = Annotated[str | None, Query(max_length=60, description="Only messages of this peer.")]
-OutgoingStates = Annotated[list[OutgoingState] | None, CommaIsOr, Query()]
-IncomingStates = Annotated[list[IncomingState] | None, CommaIsOr, Query()]
+OutgoingStates = CodesOf[OutgoingState]
+IncomingStates = CodesOf[IncomingState]
 Subject = Annotated[UUID | None, Query(description="Only messages of this referral.")]
 
 

@@ -22,7 +22,7 @@ from center1111.standing import standing_values
 from schemas import Channel, Kind
 from servicekit.clock import Now
 from servicekit.fields import Body, View, refused
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch
@@ -132,8 +132,8 @@ def list_deadlines(
     actor: Officer,  # noqa: ARG001  # who may
     request: Request,
     response: Response,
-    step: Annotated[list[Step] | None, CommaIsOr, Query()] = None,
-    standing: Annotated[list[Standing] | None, CommaIsOr, Query()] = None,
+    step: CodesOf[Step] = None,
+    standing: CodesOf[Standing] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     count: Count = False,  # a query parameter
@@ -210,8 +210,8 @@ def list_reminders(
     actor: Officer,  # noqa: ARG001  # who may
     request: Request,
     response: Response,
-    step: Annotated[list[Step] | None, CommaIsOr, Query()] = None,
-    sending: Annotated[list[Sending] | None, CommaIsOr, Query()] = None,
+    step: CodesOf[Step] = None,
+    sending: CodesOf[Sending] = None,
     complaint: Annotated[UUID | None, Query(description="The complaint's id.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -16,15 +16,15 @@ from center1111.intake import queries
 from center1111.intake.actions import Registered, correct_complaint, register_complaint
 from center1111.intake.bodies import NewComplaint, NewPublicComplaint
 from center1111.journey import State
-from center1111.merge_patch import patched
 from center1111.roles import Corrector, Reader, Recorder
 from center1111.standing import standing_values
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
 from servicekit.clock import Now
 from servicekit.fields import Line, Timestamp, View
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf, CommaIsOr
 from servicekit.identity import Actor
+from servicekit.merge_patch import patched
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
@@ -95,9 +95,9 @@ async def complaints_wanted(
     actor: Reader,
     now: Now,
     due: Due,
-    state: Annotated[list[State] | None, CommaIsOr, Query()] = None,
-    channel: Annotated[list[Channel] | None, CommaIsOr, Query()] = None,
-    kind: Annotated[list[Kind] | None, CommaIsOr, Query()] = None,
+    state: CodesOf[State] = None,
+    channel: CodesOf[Channel] = None,
+    kind: CodesOf[Kind] = None,
     province: Names = None,
     district: Names = None,
     subdistrict: Names = None,

@@ -16,12 +16,12 @@ from center1111.knowledge import actions, queries
 from center1111.knowledge.actions import ArticleNotFound
 from center1111.knowledge.bodies import ArticleContent, DraftFromReferral, NewArticle, NewReview
 from center1111.knowledge.queries import AnsweredComplaint, ArticleLine
-from center1111.merge_patch import patched
 from center1111.records import Article, ArticleReview, ArticleVersion
 from center1111.roles import Editor, Officer, Publisher
 from servicekit.clock import Now
 from servicekit.fields import Day, Line, Versioned, View
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf
+from servicekit.merge_patch import patched
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch, IfMatchRequired
@@ -95,8 +95,8 @@ def list_articles(
     actor: Officer,  # noqa: ARG001  # who may
     request: Request,
     response: Response,
-    state: Annotated[list[ArticleState] | None, CommaIsOr, Query()] = None,
-    topic: Annotated[list[Topic] | None, CommaIsOr, Query()] = None,
+    state: CodesOf[ArticleState] = None,
+    topic: CodesOf[Topic] = None,
     due_for_review: Annotated[
         bool, Query(description="Only those in force whose review date has come; `false` is all.")
     ] = False,

@@ -22,7 +22,7 @@ from exchange import Exchange
 from schemas import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Timestamp, View
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf, CommaIsOr
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch
@@ -125,7 +125,7 @@ async def _wanted(
     *,
     now: Now,
     due: Due,
-    state: Annotated[list[ReferralState] | None, CommaIsOr, Query()] = None,
+    state: CodesOf[ReferralState] = None,
     to: Annotated[list[Name] | None, CommaIsOr, Query(description="Codes of agencies.")] = None,
     work_group: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
     case_number: Annotated[list[Name] | None, CommaIsOr, Query()] = None,

@@ -22,7 +22,7 @@ from center1111.telling.queries import DeliveryView
 from center1111.tellings import DeliveryNotFound
 from servicekit.clock import Now
 from servicekit.fields import Body
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router, Transaction
@@ -71,8 +71,8 @@ def list_deliveries(
     actor: Officer,  # noqa: ARG001  # who may
     request: Request,
     response: Response,
-    state: Annotated[list[DeliveryState] | None, CommaIsOr, Query()] = None,
-    means: Annotated[list[Means] | None, CommaIsOr, Query()] = None,
+    state: CodesOf[DeliveryState] = None,
+    means: CodesOf[Means] = None,
     complaint: UUID | None = None,
     superseded: Annotated[
         bool | None, Query(description="With `state=told`: who was told an answer that has changed since.")

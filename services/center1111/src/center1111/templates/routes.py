@@ -11,13 +11,13 @@ from pydantic import ConfigDict
 
 from center1111.codes import Placeholder
 from center1111.fields import LongText, Name
-from center1111.merge_patch import patched
 from center1111.records import AnswerTemplate
 from center1111.roles import CaseOfficer, Officer, TemplateEditor
 from center1111.templates import actions
 from center1111.templates.actions import TemplateNotFound
 from servicekit.clock import Now
 from servicekit.fields import Body, Versioned, View
+from servicekit.merge_patch import patched
 from servicekit.paging import Page
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict
 
 from center1111.complaint_view import read_complaint
@@ -18,7 +18,7 @@ from center1111.tracking.actions import Secret
 from center1111.tracking.routes import MessageView, ReopeningView, ReopenWithin
 from servicekit.clock import Now
 from servicekit.fields import Body, Text, View
-from servicekit.filters import CommaIsOr
+from servicekit.filters import CodesOf
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
@@ -147,7 +147,7 @@ def list_reopening_requests(
     actor: Officer,  # noqa: ARG001  # who may
     request: Request,
     response: Response,
-    state: Annotated[list[ReopeningState] | None, CommaIsOr, Query()] = None,
+    state: CodesOf[ReopeningState] = None,
     complaint: UUID | None = None,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -13,7 +13,6 @@ from chumchon.answering.queries import answers_of, delivery, find_deliveries, me
 from chumchon.cases import AnswerView, CaseView, case_view, visible_case
 from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
 from chumchon.deadlines import Deadlines
-from chumchon.filters import CodesOf
 from chumchon.journey import Channel
 from chumchon.steps import (
     AGENCY_CLIENT,
@@ -30,6 +29,7 @@ from letters import to_pdf
 from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
+from servicekit.filters import CodesOf
 from servicekit.identity import Actor, require
 from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page

@@ -8,13 +8,11 @@ from uuid import UUID
 from fastapi import Body as RequestBody
 from fastapi import Depends, Request, Response
 from fastapi import Query as QueryParameter
-from fastapi.exceptions import RequestValidationError
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from chumchon.cases import CaseSummary, CaseView, case_view, summary_of, visible_case
 from chumchon.codes import Standing
 from chumchon.deadlines import Deadlines
-from chumchon.filters import CodesOf, IdsOf
 from chumchon.intake.actions import RecordIsTheCentres, correct_case, received_at_of, register_case
 from chumchon.intake.bodies import CorrectedCase, NewCase
 from chumchon.intake.queries import Sort, Wanted, count_cases, find_cases, history_of, search_cases
@@ -24,7 +22,9 @@ from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
 from servicekit.clock import Now
 from servicekit.fields import Line, Timestamp, View
+from servicekit.filters import CodesOf, IdsOf
 from servicekit.identity import Actor, require
+from servicekit.merge_patch import patched
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired
@@ -214,21 +214,4 @@ def _corrected(present: CaseView, changes: Mapping[str, Any]) -> CorrectedCase:
     record = present.model_dump(
         mode="json", include={"kind", "subject", "details", "complainant", "confidential", "place", "evidence"}
     )
-    try:
-        return CorrectedCase.model_validate(_merge(record, changes), context={"channel": present.channel})
-    except ValidationError as error:
-        raise RequestValidationError([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
-
-
-def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON Merge Patch (RFC 7396)."""
-    merged = dict(target)
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, dict):
-            present = merged.get(name)
-            merged[name] = _merge(present if isinstance(present, dict) else {}, value)
-        else:
-            merged[name] = value
-    return merged
+    return patched(CorrectedCase, record, changes, context={"channel": present.channel})

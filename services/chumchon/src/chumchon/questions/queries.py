@@ -1,8 +1,8 @@
 """The store of questions and answers: read, listed, searched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from chumchon.filters import Order, any_of
 from chumchon.records import Question, QuestionAnswer, question_search
-from servicekit.database import Query
+from servicekit.database import Query, ReadSessions
 from thaikit.search import SearchQuery, search_statement
 
 Sort = Literal["answered_at", "-answered_at", "asked_at", "-asked_at"]
+EXPORTED_AT_ONCE: Final = 500
 SORTABLE = {"answered_at": Question.answered_at, "asked_at": Question.asked_at}
 
 _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
@@ -69,6 +70,30 @@ def search_questions(
     found = _search(frozenset(values)).all(session, **query.parameters, **values, limit=limit)
     rows = {row.id: row for row in _by_ids.all(session, ids=[hit.id for hit in found])}
     return [(rows[hit.id], hit.score, query.matched(hit.terms)) for hit in found]
+
+
+def every_question(sessions: ReadSessions, values: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """All questions of the filter in batches, each read in a moment of its own, however slowly they are taken.
+
+    Ids never change, so in their order no question is skipped or repeated while others are asked and answered anew.
+    """
+    query, after = _every(frozenset(values)), UUID(int=0)
+    while True:
+        with sessions() as session:
+            batch = query.all(session, **values, after_id=after, limit=EXPORTED_AT_ONCE)
+        if batch:
+            yield batch
+        if len(batch) < EXPORTED_AT_ONCE:
+            return
+        after = batch[-1].id
+
+
+@cache
+def _every(names: frozenset[str]) -> Query:
+    conditions = [_CONDITIONS[name] for name in sorted(names)]
+    after = Question.id > sa.bindparam("after_id", type_=sa.Uuid)
+    limit = sa.bindparam("limit", type_=sa.Integer)
+    return Query(_questions.where(after, *conditions).order_by(Question.id).limit(limit))
 
 
 @cache

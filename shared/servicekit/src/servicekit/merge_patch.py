@@ -10,14 +10,20 @@ from servicekit.problems import InvalidInput, field_errors
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def patched(model: type[Model], present: Mapping[str, Any], patch: Mapping[str, Any]) -> Model:
-    """What `present` becomes by `patch`, checked as `model`.
+def patched(
+    model: type[Model],
+    present: Mapping[str, Any],
+    patch: Mapping[str, Any],
+    *,
+    context: Mapping[str, Any] | None = None,
+) -> Model:
+    """What `present` becomes by `patch`, checked as `model`, whose validators are given `context`.
 
     Raises:
         InvalidInput: the result would not be valid; all that is wrong, with pointers into the patched record.
     """
     try:
-        return model.model_validate(merged(present, patch))
+        return model.model_validate(merged(present, patch), context=context)
     except ValidationError as error:
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
         raise InvalidInput(*field_errors(found)) from None

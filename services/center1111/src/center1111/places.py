@@ -1,61 +1,20 @@
-"""`GET /v1/code-lists`: the codes with their labels. Clients must expect new ones."""
+"""Provinces, districts and subdistricts: code lists too long for one page, searchable."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
 
-from center1111.codes import CODE_LISTS, Code
+from servicekit.code_lists import Label
 from servicekit.fields import Line, View
 from servicekit.filters import CommaIsOr
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
-from servicekit.problems import DomainError, FieldError, InvalidInput
+from servicekit.problems import FieldError, InvalidInput
 from servicekit.routes import Router
 from servicekit.words import Words
 from thaikit.places import Area, Level, codes, search_areas
 
 router = Router(tags=["code-lists"])
-
-
-class CodeListNotFound(DomainError):
-    """There is no such code list."""
-
-
-class Label(View):
-    """A text in both languages."""
-
-    th: str
-    en: str
-
-
-class CodeView(View):
-    """One code; `source` is what it rests on, such as a legal citation."""
-
-    code: str
-    label: Label
-    source: Label | None
-
-
-class CodeListView(View):
-    """One code list."""
-
-    name: str
-    codes: list[CodeView]
-
-
-def _view(name: str) -> CodeListView:
-    return CodeListView(name=name, codes=[_code_view(code, said) for code, said in CODE_LISTS[name].items()])
-
-
-def _code_view(code: str, said: Code) -> CodeView:
-    source = None if said.source is None else Label.model_validate(said.source)
-    return CodeView(code=code, label=Label.model_validate(said.label), source=source)
-
-
-@router.get("/code-lists", summary="All code lists")
-async def list_code_lists() -> Page[CodeListView]:
-    """Each with its codes, in Thai and English. Provinces, districts and subdistricts are lists of their own."""
-    return Page(items=[_view(name) for name in CODE_LISTS], next=None)
 
 
 class AreaView(View):
@@ -147,11 +106,3 @@ def _areas(
         position=lambda one: [one[0], one[1].code],
         total=len(found) if count else None,
     )
-
-
-@router.get("/code-lists/{name}", summary="One code list")
-async def get_code_list(name: str) -> CodeListView:
-    """Its codes, in Thai and English."""
-    if name not in CODE_LISTS:
-        raise CodeListNotFound
-    return _view(name)
