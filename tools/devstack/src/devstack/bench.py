@@ -88,6 +88,7 @@ def _prepare(server: Server, name: str, complaints: int, articles: int) -> None:
         with engine.connect() as connection:
             if connection.scalar(sa.text("SELECT to_regclass('filled')")) is not None:
                 return
+        engine.dispose()  # its connection does not outlive the half-filled database
         server.drop_database(name)
         server.create_database(name)
         began = time.monotonic()
@@ -118,6 +119,7 @@ def _served(service: Service, database_url: str, data: Path) -> Iterator[tuple[h
         issuer_jwks=keys / "issuer.public.json",
         exchange_keys=keys / "exchange.json",
         relay_in_service=True,
+        attachments=data / "attachments",
     )
     settings = {"CENTER1111_LOG_LEVEL": "warning", "CENTER1111_REMIND_IN_SERVICE": "false"}
     with (data / "service.log").open("ab") as log:
