@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from servicekit.database import Query, Sessions
 from thaikit.search import (
+    CANDIDATES,
     Field,
     SearchIndex,
     SearchQuery,
@@ -164,6 +165,16 @@ def test_only_the_eligible_are_found(session: Session, index: SearchIndex, ids: 
     rows = Query(search_statement(index, eligible)).all(session, **SearchQuery("รหัสผ่าน เว็บไซต์").parameters, limit=9)
     assert ids["training"] == rows[0].id
     assert ids["password"] not in [row.id for row in rows]
+
+
+def test_the_eligible_are_found_behind_many_that_match_better(session: Session, index: SearchIndex) -> None:
+    """What may not be found takes no place from what may."""
+    wanted = uuid4()
+    others = {uuid4(): [Field("เงินอุดหนุน")] for _ in range(CANDIDATES + 1)}
+    index_documents(session, index, {**others, wanted: [Field("เงินอุดหนุนหมู่บ้านและชุมชนเมืองประจำปีงบประมาณ")]})
+    eligible = sa.select(index.documents.c.id).where(index.documents.c.id == wanted)
+    rows = Query(search_statement(index, eligible)).all(session, **SearchQuery("เงินอุดหนุน").parameters, limit=9)
+    assert [wanted] == [row.id for row in rows]
 
 
 def test_the_limit_holds(session: Session, index: SearchIndex, ids: dict[str, UUID]) -> None:

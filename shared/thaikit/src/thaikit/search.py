@@ -200,9 +200,10 @@ def search_statement(
         .where(rated.c.is_read)
         .group_by(postings.c.document)
     )
+    ranked: sa.Select[Any] = found.order_by(sa.desc("score"), postings.c.document)
     if eligible is not None:
-        found = found.join(documents, documents.c.number == postings.c.document).where(documents.c.id.in_(eligible))
-    candidates = _materialised(found.order_by(sa.desc("score"), postings.c.document).limit(CANDIDATES), "candidates")
+        ranked = _eligible_of(ranked.subquery("ranked"), documents, eligible)
+    candidates = _materialised(ranked.limit(CANDIDATES), "candidates")
     rest = (
         sa.select(sa.func.sum(rated.c.weight * postings.c.weight).label("score"))
         .select_from(rated.join(postings, postings.c.term == rated.c.term))
@@ -226,6 +227,19 @@ def search_statement(
         .select_from(best.join(documents, documents.c.number == best.c.document))
         .order_by(best.c.score.desc(), best.c.document)
     )
+
+
+def _eligible_of(ranked: sa.Subquery, documents: sa.Table, eligible: sa.Select[tuple[UUID]]) -> sa.Select[Any]:
+    """The eligible among the documents found, in their order."""
+    # Each is asked about when its turn comes, until there are enough. The value of a subquery is never turned into a
+    # join, for which PostgreSQL would look up all that is eligible, found or not.
+    is_eligible = (
+        sa.select(sa.true())
+        .where(documents.c.number == ranked.c.document, documents.c.id.in_(eligible))
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.select(ranked).where(is_eligible).order_by(ranked.c.score.desc(), ranked.c.document)
 
 
 def _rated(index: SearchIndex) -> sa.CTE:

@@ -88,6 +88,7 @@ def _prepare(server: Server, name: str, complaints: int, articles: int) -> None:
         with engine.connect() as connection:
             if connection.scalar(sa.text("SELECT to_regclass('filled')")) is not None:
                 return
+        engine.dispose()  # its connection does not outlive the half-filled database
         server.drop_database(name)
         server.create_database(name)
         began = time.monotonic()

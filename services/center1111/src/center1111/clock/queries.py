@@ -14,6 +14,7 @@ from center1111.standing import ANSWER_IS_DUE, CLOCK_RUNS, REFERRAL_IS_DUE, is_i
 from servicekit.database import Query
 
 _MOMENT: Final = sa.DateTime(timezone=True)
+_LIMIT: Final = sa.bindparam("limit", type_=sa.Integer)
 
 
 def _of_complaints(step: Step, due_at: Any, is_due: sa.ColumnElement[bool]) -> sa.Select[Any]:  # noqa: ANN401  # a column
@@ -73,20 +74,10 @@ def count_deadlines(session: Session, steps: frozenset[Step], wanted: Mapping[st
 
 @lru_cache(maxsize=256)
 def _list(steps: frozenset[Step], names: frozenset[str], continued: bool) -> Query:  # a part of the cache's key
-    found = open_deadlines(steps)
-    place = (found.c.due_at, found.c.id, found.c.step)
-    statement = sa.select(found).where(*_conditions(found, names)).order_by(*place)
-    if continued:
-        position = sa.tuple_(
-            sa.bindparam("after_due_at", type_=_MOMENT),
-            sa.bindparam("after_id", type_=sa.Uuid),
-            sa.bindparam("after_step", type_=sa.Text),
-        )
-        # The first column alone, too, for the indexes of the parts.
-        statement = statement.where(
-            sa.tuple_(*place) > position, found.c.due_at >= sa.bindparam("after_due_at", type_=_MOMENT)
-        )
-    page = statement.limit(sa.bindparam("limit", type_=sa.Integer)).subquery("page")
+    place = ("due_at", "id", "step")
+    # Each part gives its own first rows in the order of its index; of all together PostgreSQL would read every one.
+    first = sa.union_all(*(_first(step, names, continued) for step in Step if step in steps)).subquery("first")
+    page = sa.select(first).order_by(*(first.c[name] for name in place)).limit(_LIMIT).subquery("page")
     return Query(
         sa.select(
             page,
@@ -100,8 +91,23 @@ def _list(steps: frozenset[Step], names: frozenset[str], continued: bool) -> Que
         )
         .join(Complaint, Complaint.id == page.c.complaint_id)
         .outerjoin(Referral, Referral.id == page.c.referral_id)
-        .order_by(page.c.due_at, page.c.id, page.c.step)
+        .order_by(*(page.c[name] for name in place))
     )
+
+
+def _first(step: Step, names: frozenset[str], continued: bool) -> sa.Select[Any]:  # as above
+    found = _OPEN[step].subquery("found")
+    statement = sa.select(found).where(*_conditions(found, names)).order_by(found.c.due_at, found.c.id)
+    if continued:
+        after_due_at = sa.bindparam("after_due_at", type_=_MOMENT)
+        position = sa.tuple_(
+            after_due_at, sa.bindparam("after_id", type_=sa.Uuid), sa.bindparam("after_step", type_=sa.Text)
+        )
+        # The first column alone, too, for the index.
+        statement = statement.where(
+            sa.tuple_(found.c.due_at, found.c.id, found.c.step) > position, found.c.due_at >= after_due_at
+        )
+    return statement.limit(_LIMIT)
 
 
 @lru_cache(maxsize=256)

@@ -23,8 +23,9 @@ _MOMENT: Final = sa.DateTime(timezone=True)
 # A trigram index finds nothing by less.
 _TRIGRAM: Final = 3
 _INDEXED: Final = tuple(f"q{place}" for place in range(12))
-# So many of a list's first rows are looked through for the words before the index is asked for all that have them.
-_LOOKED_THROUGH: Final = 4_000
+# So many of a list's first rows are looked through for the words before the index is asked for all that have them;
+# the many only if the few promise that a page will be among them.
+_LOOKED_THROUGH: Final = (500, 4_000)
 _WILD: Final = re.compile(r"[\\%_]")
 _LITERALLY: Final = r"\\\g<0>"
 
@@ -142,12 +143,13 @@ def list_complaints(
         return _list(names, sort, continued).all(session, **wanted, **position, limit=limit)
     # Words that many texts have stand in the first rows; those that few have, the index finds at once. PostgreSQL
     # cannot choose by itself: how often words stand together is not known to it.
-    found = _look_through(names - {*_INDEXED}, sort, continued).all(session, **wanted, **position, limit=limit)
-    return (
-        found
-        if len(found) == limit
-        else _search(names, sort, continued).all(session, **wanted, **position, limit=limit)
-    )
+    asked = {**wanted, **position, "limit": limit}
+    few, many = _LOOKED_THROUGH
+    look_through = _look_through(names - {*_INDEXED}, sort, continued)
+    found = look_through.all(session, **asked, rows=few)
+    if len(found) < limit <= len(found) * many / few:
+        found = look_through.all(session, **asked, rows=many)
+    return found if len(found) == limit else _search(names, sort, continued).all(session, **asked)
 
 
 def _told_apart(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,12 +178,12 @@ def _list(names: frozenset[str], sort: str, continued: bool) -> Query:  # a part
 
 @lru_cache(maxsize=512)
 def _look_through(names: frozenset[str], sort: str, continued: bool) -> Query:  # as above
-    """The list, as far as it stands in the first rows of what matches all but the words."""
+    """The list, as far as it stands in the first `rows` of what matches all but the words."""
     first = (
         sa.select(*_SHOWN, Complaint.search_text)
         .where(*_conditions(names - {"q"}, sort, continued))
         .order_by(*_order(sort, Complaint))
-        .limit(sa.literal_column(str(_LOOKED_THROUGH)))
+        .limit(sa.bindparam("rows", type_=sa.Integer))
         .subquery("first")
     )
     has_words = first.c.search_text.like(sa.all_(sa.bindparam("q", type_=_TEXTS)))
