@@ -24,9 +24,8 @@ FROM python:3.13-slim
 ARG SERVICE
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=${SERVICE}
 RUN groupadd --system --gid 10001 service && useradd --system --uid 10001 --gid service --no-create-home service \
-    && install --directory --owner=service --group=service /var/lib/${SERVICE}
+    && install --directory --owner=service --group=service --mode=0700 /var/lib/${SERVICE}
 COPY --from=build /app /app
-RUN install --directory --owner=10001 --group=10001 --mode=0700 "/var/lib/${SERVICE}"
 USER 10001:10001
 WORKDIR /app
 STOPSIGNAL SIGTERM
