@@ -31,7 +31,7 @@ tokens: .venv/ready  ## Print URLs and new tokens of the running services (or co
 	@$(RUN) devstack tokens $(ARGS)
 
 test: lint types  ## Run everything that CI runs: linters, types, all tests
-	@$(RUN) pytest -q -n 2 --dist worksteal $(ARGS)
+	@$(RUN) pytest -q -n 3 --dist worksteal $(ARGS)
 
 test-faults: .venv/ready  ## Play thousands of histories, and kill services and databases at random
 	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 FAULT_HISTORIES=2000 $(RUN) pytest -q tests/faults $(ARGS)

@@ -8,8 +8,8 @@ number of workers makes it once.
 
 from alembic import op
 
-revision = "0010_work"
-down_revision = "0010_tellings"
+revision = "0005"
+down_revision = "0004"
 
 _MOVES = (
     "'register', 'correct', 'note', 'accept', 'refuse', 'answer', 'refer', 'record_answer', 'take_back', "

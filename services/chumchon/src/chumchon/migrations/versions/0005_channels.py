@@ -9,8 +9,8 @@ from alembic import op
 
 from servicekit.mail_queue import creation_1, removal_1
 
-revision = "0020_channels"
-down_revision = "0010_rate_limits"
+revision = "0005"
+down_revision = "0004"
 
 _KINDS = "('answer', 'question', 'progress')"
 _STATES = "('to_send', 'sent', 'shown', 'superseded')"

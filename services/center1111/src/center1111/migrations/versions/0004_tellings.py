@@ -7,8 +7,8 @@ from alembic import op
 
 from servicekit.mail_queue import creation_1, removal_1
 
-revision = "0010_tellings"
-down_revision = "0010_rate_limits"
+revision = "0004"
+down_revision = "0003"
 
 _OF_COMPLAINTS = (
     "'register', 'correct', 'note', 'accept', 'refuse', 'answer', 'refer', 'record_answer', 'take_back', "

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0011_attachments"
-down_revision = "0010_work"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:

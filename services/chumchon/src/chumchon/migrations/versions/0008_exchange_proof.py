@@ -4,8 +4,8 @@ from alembic import op
 
 from exchange.migrations import step_0002
 
-revision = "0030"
-down_revision = "0013_lists"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

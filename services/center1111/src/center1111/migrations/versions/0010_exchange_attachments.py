@@ -4,8 +4,8 @@ from alembic import op
 
 from exchange.migrations import step_0003
 
-revision = "0031"
-down_revision = "0030"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -4,8 +4,8 @@ from alembic import op
 
 from exchange.migrations import step_0002
 
-revision = "0030"
-down_revision = "0022_desk"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:

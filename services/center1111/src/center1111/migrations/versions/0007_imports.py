@@ -5,8 +5,8 @@ A file is recorded once: the digest of what was imported is unique, whoever send
 
 from alembic import op
 
-revision = "0012_imports"
-down_revision = "0011_attachments"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -5,7 +5,7 @@ Unlogged: after a crash the meters begin empty, and a count of calls is never wo
 
 from alembic import op
 
-revision = "0010_rate_limits"
+revision = "0003"
 down_revision = "0002"
 
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0013_lists"
-down_revision = "0012_imports"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

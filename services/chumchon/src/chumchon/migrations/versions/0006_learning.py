@@ -6,8 +6,8 @@ several services one trains: whoever moves its time on.
 
 from alembic import op
 
-revision = "0021_learning"
-down_revision = "0020_channels"
+revision = "0006"
+down_revision = "0005"
 
 _CREATE = (
     """

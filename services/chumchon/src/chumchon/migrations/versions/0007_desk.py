@@ -5,8 +5,8 @@ Answers that were stored before are copied with what is known of the complainant
 
 from alembic import op
 
-revision = "0022_desk"
-down_revision = "0021_learning"
+revision = "0007"
+down_revision = "0006"
 
 _BEFORE = (
     "'open', 'route', 'reroute', 'change_topic', 'hand_back', 'accept', 'return', 'report_progress', 'ask', 'reply',"
