@@ -16,6 +16,8 @@ In a `conftest.py`:
 
 import contextlib
 import fcntl
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +34,10 @@ __all__ = ["Databases", "Template", "databases", "eventually"]
 Found = TypeVar("Found")
 
 _POLL_SECONDS = 0.01
+_MEMORY = Path("/dev/shm")  # noqa: S108  # each run makes a folder of its own there
+_MEMORY_NEEDED_BYTES = 4 * 1024**3
+_IN_MEMORY = "test-databases-"
+_LEFT_AFTER_SECONDS = 600.0
 
 
 def eventually(look: Callable[[], Found | None], *, within_seconds: float = 20.0) -> Found:
@@ -111,13 +117,39 @@ def databases(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
     """One PostgreSQL for the whole run, shared by its workers, started by the first test that needs one."""
     base = tmp_path_factory.getbasetemp()
     folder = base.parent if hasattr(request.config, "workerinput") else base
-    with (
-        running_server(folder / "postgres", durable=False) as server,
-        (folder / "databases.lock").open("ab") as in_use,
-    ):
+    home = _home_of_server(folder)
+    with running_server(home / "postgres", durable=False) as server, (home / "in-use.lock").open("ab") as in_use:
         fcntl.flock(in_use, fcntl.LOCK_SH)
         found = Databases(server, folder)
         yield found
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             found.drop_templates()
+    if home.parent == _MEMORY:
+        _remove_unless_used(home)
+
+
+def _home_of_server(folder: Path) -> Path:
+    """Where the run's server lies: in memory where there is plenty, for there a database is made ten times faster.
+
+    Whoever asks first decides for all workers of the run; what killed runs left in memory is removed.
+    """
+    decided = folder / "server.home"
+    with (folder / "server.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not decided.exists():
+            home = folder
+            if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED_BYTES:
+                for left in _MEMORY.glob(f"{_IN_MEMORY}*"):
+                    if left.stat().st_mtime < time.time() - _LEFT_AFTER_SECONDS:
+                        _remove_unless_used(left)
+                home = Path(tempfile.mkdtemp(prefix=_IN_MEMORY, dir=_MEMORY))
+                home.chmod(0o711)  # where root runs the server as nobody, nobody has to get there
+            decided.write_text(str(home), "utf-8")
+    return Path(decided.read_text("utf-8"))
+
+
+def _remove_unless_used(home: Path) -> None:
+    with contextlib.suppress(OSError), (home / "in-use.lock").open("ab") as in_use:
+        fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(home, ignore_errors=True)
