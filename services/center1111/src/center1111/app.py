@@ -85,9 +85,14 @@ _TAGS: Final[list[dict[str, Any]]] = [
 ]
 
 
+def make_exchange(settings: Settings) -> Exchange:
+    """The Centre in the exchange, as its settings say."""
+    return Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The Centre as an ASGI application; with a relay inside unless the settings say otherwise."""
-    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    exchange = make_exchange(settings)
     app = create_service(
         settings=settings,
         audience=PARTY,

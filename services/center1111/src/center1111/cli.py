@@ -13,14 +13,14 @@ import typer
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from center1111.app import MIGRATIONS, create_app
+from center1111.app import MIGRATIONS, create_app, make_exchange
 from center1111.clock.reminding import Reminding
 from center1111.exchange import effects
 from center1111.postman import make_postman
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
-from exchange import Exchange, ExchangeMetrics, OwnKeys, Relay, listening
+from exchange import ExchangeMetrics, Relay, listening
 from exchange.cli import Desk, exchange_commands
 from exchange.keys import KeysError, generate_keys, write_keys
 from servicekit.database import make_engine, make_sessions
@@ -48,7 +48,7 @@ def main() -> None:
 def _desk() -> Iterator[Desk]:
     settings = _settings()
     engine = make_engine(settings.database_url, pool_size=2, name=f"{PARTY} commands")
-    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    exchange = make_exchange(settings)
     sessions = make_sessions(engine)
     exchange.enrol(sessions)
     try:
@@ -75,7 +75,7 @@ def relay() -> None:
     configure_logging(f"{PARTY} relay", settings.log_level)
     engine = make_engine(settings.database_url, pool_size=settings.database_pool_size, name=f"{PARTY} relay")
     sessions = make_sessions(engine)
-    exchange = Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
+    exchange = make_exchange(settings)
     exchange.enrol(sessions)
     try:
         with listening(exchange.bell, engine):
