@@ -98,7 +98,7 @@ def test_the_feed_never_passes_a_transaction_that_commits_late(centre: Party) ->
         _, quick = centre.owes("เร็ว", now=utc_now())
         with centre.sessions() as reading:
             assert ([], False) == ledger.feed(reading, "chumchon", after=None)
-    assert [quick] == eventually(lambda: _feed(centre))[1:]
+    assert [quick] == eventually(lambda: _feed(centre)[1:])
     assert [] == _feed(centre, after=quick)
 
 
