@@ -1,10 +1,13 @@
 """Thai text made comparable."""
 
+import re
+import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pythainlp.util.normalize import normalize as mended
 
 from thaikit.text import (
     Part,
@@ -48,6 +51,15 @@ def test_normalising_again_changes_nothing(text: str) -> None:
     """What is normal stays as it is."""
     once = normalise(text)
     assert once == normalise(once)
+
+
+@settings(max_examples=500)
+@given(THAI | st.text(st.sampled_from("กฤเแะาำๅัีฺุ็่้์ํ๎๑ \n\taA\u200b\u0301"), max_size=8))
+def test_what_is_normal_nobody_would_mend(text: str) -> None:
+    """Text that one look passes as normal is what all substitutions, one by one, would have left alone."""
+    once = normalise(text)
+    assert once == mended(unicodedata.normalize("NFC", once).lower())
+    assert not re.search(r"[\u00ad\u200b-\u200d\u2060\ufeff\u0e50-\u0e59]|(\D)\1{3}", once)
 
 
 @given(THAI | ANYTHING)
