@@ -20,6 +20,7 @@ from pythainlp.corpus import thai_words
 from pythainlp.tokenize.newmm import segment as cut_by_dictionary
 from pythainlp.util import Trie
 from pythainlp.util.normalize import normalize as order_marks
+from pythainlp.util.normalize import remove_dup_spaces
 
 _ZERO_WIDTH: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
@@ -52,9 +53,9 @@ _ABNORMAL: Final = re.compile(
 )
 
 
-def _normalised_once(text: str) -> str:
+def _tidied(text: str) -> str:
     text = unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).translate(_DIGITS).lower()
-    return str(order_marks(_DRAWN_OUT.sub(r"\1\1", text)))
+    return str(remove_dup_spaces(_DRAWN_OUT.sub(r"\1\1", text)))
 
 
 def normalise(text: str) -> str:
@@ -67,10 +68,12 @@ def normalise(text: str) -> str:
     for _ in range(_ROUNDS):
         if _is_normal(text):
             break
-        normalised = _normalised_once(text)
-        if normalised == text:
+        before, text = text, _tidied(text)
+        if _is_normal(text):
             break
-        text = normalised
+        text = str(order_marks(text))
+        if text == before:
+            break
     return text
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from chumchon import journey
 from chumchon.journey import Move, State
 from chumchon.records import Case, Complainant, HistoryEntry, Record, Referral, RoutingRecord
-from chumchon.routing.rules import Routing, route_many
+from chumchon.routing.rules import Routing, route
 from chumchon.rulebook import RoutingBasis, routing_basis
 from chumchon.tracking import NUMBER_PREFIX
 from servicekit.database import Query
@@ -37,15 +37,10 @@ def open_cases(session: Session, cases: Sequence[CaseToOpen], *, now: datetime) 
         psycopg.errors.UniqueViolation: one of them is a case already.
     """
     basis = routing_basis(session)
-    texts = [f"{case.case['subject']}\n{case.case['details']}" for case in cases]
     rows: defaultdict[type[Record], list[Mapping[str, Any]]] = defaultdict(list)
     opened = []
-    for new, routing, case_number in zip(
-        cases,
-        route_many(texts, basis.rules, basis.model),
-        _next_case_numbers(session, len(cases), now),
-        strict=True,
-    ):
+    for new, case_number in zip(cases, _next_case_numbers(session, len(cases), now), strict=True):
+        routing = route(f"{new.case['subject']}\n{new.case['details']}", basis.rules, basis.model)
         case_id, routing_id = uuid7(), uuid7()
         rows[Case].append(
             {

@@ -253,11 +253,6 @@ def route(text: str, rules: Rules, model: Model | None = None) -> Routing:
     return _decided_with(reading, model.threshold, shares, weights)
 
 
-def route_many(texts: Sequence[str], rules: Rules, model: Model | None = None) -> list[Routing]:
-    """Decide about each of many texts as `route` does."""
-    return [route(text, rules, model) for text in texts]
-
-
 def _decided_with(
     reading: Reading,
     threshold: float,
