@@ -1,14 +1,18 @@
 """Cases from the Office's five channels: recorded, read, listed, corrected, followed."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chumchon.intake.indexing import index_cases, indexing
+from chumchon.intake import indexing
+from chumchon.intake.indexing import index_cases
+from servicekit.clock import utc_now
+from servicekit.ids import uuid7
 from servicekit.testing import Template, eventually
 
-from .conftest import EVIDENCE, TRANSFER, UNCLEAR, Json, Keys, Office, new_case, office_on
+from .conftest import EVIDENCE, TRANSFER, UNCLEAR, Centre, Json, Keys, Office, new_case, office_on, referral_sent
 
 
 @pytest.mark.parametrize("channel", list(EVIDENCE))
@@ -330,10 +334,27 @@ def test_the_website_needs_consent(standing_office: Office) -> None:
     )
 
 
+def test_indexing_rests_while_cases_come_in_by_the_hundred(office: Office, centre: Centre) -> None:
+    """Taking in comes first, until the rush is over, and for no longer than any case may wait to be found."""
+    began = utc_now() - timedelta(minutes=2)
+
+    def is_rush(**after: float) -> bool:
+        with office.app.state.read_sessions() as session:
+            return indexing.is_rush(session, now=began + timedelta(**after))
+
+    assert not is_rush()
+    centre.send(uuid7(), referral_sent(), now=began)
+    assert is_rush(seconds=1)
+    assert not is_rush(seconds=3)
+    centre.send(uuid7(), referral_sent(), now=began + timedelta(seconds=59))
+    assert is_rush(seconds=59.5)
+    assert not is_rush(seconds=60.5)
+
+
 def test_cases_become_findable_by_themselves(office: Office) -> None:
     """What is recorded or corrected while the service runs is soon found, without anybody's asking."""
     case = office.record()
-    with indexing(office.app.state.sessions):
+    with indexing.indexing(office.app.state.sessions):
         assert eventually(lambda: office.done("GET", "/cases", q="โอนเงิน")["items"])
         patch = {"subject": "ขอวิทยากร", "details": "ขอวิทยากรอบรมบัญชีครัวเรือน"}
         office.done("PATCH", f"/cases/{case['id']}", patch, headers={"If-Match": '"1"'})

@@ -6,6 +6,8 @@ Changes of the index wait for each other; so the recording of cases would, too, 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -13,12 +15,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chumchon.records import Case, case_search
+from servicekit.clock import utc_now
 from servicekit.database import Query, Sessions
 from servicekit.problems import describe
 from thaikit.search import Field, index_documents
 
 BATCH = 100
 LOOK_EVERY_SECONDS = 1.0
+RUSH_IS_OVER_AFTER = timedelta(seconds=2)
+LONGEST_WAIT = timedelta(seconds=60)
+"""A case is indexed after so long even if others keep coming in."""
 SUBJECT_WEIGHT = 2.0
 """A word of the subject says more of a case than one of its details."""
 
@@ -36,6 +42,18 @@ _indexed = Query(
     sa.update(Case).where(Case.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))).values(search_stale=False)
 )
 
+_waiting = Query(
+    sa.select(
+        sa.select(Case.recorded_at).order_by(Case.id.desc()).limit(1).scalar_subquery().label("newest"),
+        sa.select(Case.recorded_at)
+        .where(Case.search_stale)
+        .order_by(Case.id)
+        .limit(1)
+        .scalar_subquery()
+        .label("oldest_waiting"),
+    )
+)
+
 
 def index_cases(session: Session) -> int:
     """Index up to `BATCH` cases that are new or were changed, in the caller's transaction; how many."""
@@ -48,20 +66,36 @@ def index_cases(session: Session) -> int:
     return len(rows)
 
 
+def is_rush(session: Session, *, now: datetime) -> bool:
+    """Whether cases are coming in just now, and the oldest that is not indexed has not waited long.
+
+    Indexing a case costs several times what taking it in does, from the same core.
+    """
+    case: Any = _waiting.first(session)  # always one row
+    return (
+        case.newest is not None
+        and now - case.newest < RUSH_IS_OVER_AFTER
+        and (case.oldest_waiting is None or now - case.oldest_waiting < LONGEST_WAIT)
+    )
+
+
 @contextmanager
 def indexing(sessions: Sessions) -> Iterator[None]:
-    """Index cases in a thread, about a second after they were recorded."""
+    """Index cases in a thread, about a second after they were recorded; of thousands at once, when all are in."""
     stop = threading.Event()
 
     def work() -> None:
+        behind = False
         while not stop.is_set():
             try:
                 with sessions.begin() as session:
-                    found = index_cases(session)
+                    rest = behind and is_rush(session, now=utc_now())
+                    if not rest:
+                        behind = index_cases(session) == BATCH
             except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
                 log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
-                found = 0
-            if found < BATCH:
+                rest = True
+            if rest or not behind:
                 stop.wait(LOOK_EVERY_SECONDS)
 
     thread = threading.Thread(target=work, name="indexing", daemon=True)
