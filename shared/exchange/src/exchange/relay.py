@@ -408,15 +408,17 @@ _PROBE = Query(
 _FRESH_SHARE = 5
 """One message in so many is of the newest, so that what is owed today passes a backlog within seconds."""
 
+# Each time it is asked, the value of a subquery is looked up by index. `NOT EXISTS` would become a join, for which
+# PostgreSQL, as long as its statistics do not know the backlog, reads all of it for each message.
 # A head is the first open message of its subject; whoever claims it claims what follows it without a gap. A message
 # that failed before goes out alone, so that a poisonous one cannot take others with it again. A claim need not wait
 # for the disk: if a crash takes it, the messages are claimed again, and the peer knows those that had arrived.
 _IS_DUE = """
-    peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
-    AND NOT EXISTS (
-        SELECT FROM exchange_outbox AS earlier
-        WHERE earlier.peer = head.peer AND earlier.subject = head.subject
-          AND earlier.sequence < head.sequence AND earlier.state IN ('queued', 'dead')
+    peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), statement_timestamp())
+    AND sequence = (
+        SELECT first.sequence FROM exchange_outbox AS first
+        WHERE first.peer = head.peer AND first.subject = head.subject AND first.state IN ('queued', 'dead')
+        ORDER BY first.sequence LIMIT 1
     )
 """
 _CLAIM = Query(
