@@ -342,11 +342,17 @@ def test_indexing_rests_while_cases_come_in_by_the_hundred(office: Office, centr
         with office.app.state.read_sessions() as session:
             return indexing.is_rush(session, now=began + timedelta(**after))
 
+    def refer(count: int, **after: float) -> None:
+        sent = [(uuid7(), referral_sent()) for _ in range(count)]
+        centre.send_together(*sent, now=began + timedelta(**after))
+
     assert not is_rush()
-    centre.send(uuid7(), referral_sent(), now=began)
+    refer(indexing.BATCH - 1)
+    assert not is_rush(seconds=1)
+    refer(1)
     assert is_rush(seconds=1)
     assert not is_rush(seconds=3)
-    centre.send(uuid7(), referral_sent(), now=began + timedelta(seconds=59))
+    refer(1, seconds=59)
     assert is_rush(seconds=59.5)
     assert not is_rush(seconds=60.5)
 

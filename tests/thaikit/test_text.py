@@ -1,5 +1,6 @@
 """Thai text made comparable."""
 
+import gc
 import re
 import unicodedata
 from itertools import pairwise
@@ -18,6 +19,7 @@ from thaikit.text import (
     skeleton,
     sort_key,
     trigrams,
+    warm_up,
     words,
 )
 
@@ -132,3 +134,12 @@ def test_an_excerpt_without_a_match_is_the_beginning(text: str, length: int) -> 
     """When nothing matched, the text is shown from its beginning."""
     shown = "".join(part.text for part in excerpt(text, "xyz", length))
     assert text.startswith(shown.removesuffix("…"))
+
+
+def test_the_garbage_collector_does_not_look_through_the_dictionary() -> None:
+    """Hundreds of thousands of objects that stay for ever would be looked at again and again."""
+    try:
+        warm_up()
+        assert gc.get_freeze_count() > 300_000
+    finally:
+        gc.unfreeze()

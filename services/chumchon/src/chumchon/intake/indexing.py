@@ -42,16 +42,13 @@ _indexed = Query(
     sa.update(Case).where(Case.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))).values(search_stale=False)
 )
 
+_stale_at_first = sa.select(Case.recorded_at).where(Case.search_stale).order_by(Case.id).limit(BATCH).subquery()
 _waiting = Query(
     sa.select(
         sa.select(Case.recorded_at).order_by(Case.id.desc()).limit(1).scalar_subquery().label("newest"),
-        sa.select(Case.recorded_at)
-        .where(Case.search_stale)
-        .order_by(Case.id)
-        .limit(1)
-        .scalar_subquery()
-        .label("oldest_waiting"),
-    )
+        sa.func.count().label("stale"),
+        sa.func.min(_stale_at_first.c.recorded_at).label("oldest_stale"),
+    ).select_from(_stale_at_first)
 )
 
 
@@ -67,16 +64,16 @@ def index_cases(session: Session) -> int:
 
 
 def is_rush(session: Session, *, now: datetime) -> bool:
-    """Whether cases are coming in just now, and the oldest that is not indexed has not waited long.
+    """Whether cases are coming in by the hundred just now, and none of them has waited long to be indexed.
 
     Indexing a case costs several times what taking it in does, from the same core.
     """
     case: Any = _waiting.first(session)  # always one row
-    return (
-        case.newest is not None
-        and now - case.newest < RUSH_IS_OVER_AFTER
-        and (case.oldest_waiting is None or now - case.oldest_waiting < LONGEST_WAIT)
-    )
+    if case.stale < BATCH:
+        return False
+    in_a_stream: bool = now - case.newest < RUSH_IS_OVER_AFTER
+    waited: timedelta = now - case.oldest_stale
+    return in_a_stream and waited < LONGEST_WAIT
 
 
 @contextmanager
@@ -85,17 +82,14 @@ def indexing(sessions: Sessions) -> Iterator[None]:
     stop = threading.Event()
 
     def work() -> None:
-        behind = False
         while not stop.is_set():
             try:
                 with sessions.begin() as session:
-                    rest = behind and is_rush(session, now=utc_now())
-                    if not rest:
-                        behind = index_cases(session) == BATCH
+                    found = 0 if is_rush(session, now=utc_now()) else index_cases(session)
             except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
                 log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
-                rest = True
-            if rest or not behind:
+                found = 0
+            if found < BATCH:
                 stop.wait(LOOK_EVERY_SECONDS)
 
     thread = threading.Thread(target=work, name="indexing", daemon=True)
