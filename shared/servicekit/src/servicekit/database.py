@@ -5,7 +5,8 @@ does, so hot paths run Core statements that were compiled once, on the driver's 
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import orjson
@@ -68,6 +69,16 @@ def make_sessions(engine: sa.Engine) -> Sessions:
 def make_read_sessions(engine: sa.Engine) -> ReadSessions:
     """Sessions that read, on an engine made with `read_only`."""
     return sessionmaker(engine, class_=ReadSession, expire_on_commit=False, autoflush=False)
+
+
+@contextmanager
+def connected(url: str, *, name: str, pool_size: int = 1) -> Iterator[Sessions]:
+    """Sessions that write, for a command: their connections are closed at the end."""
+    engine = make_engine(url, pool_size=pool_size, name=name)
+    try:
+        yield make_sessions(engine)
+    finally:
+        engine.dispose()
 
 
 class Query:
