@@ -11,6 +11,7 @@ from center1111.letterhead import Letterhead
 from center1111.watching import Limits
 from center1111.writers import Writers
 from exchange import ExchangeSettings
+from servicekit.files.storing import STORE_URL
 from servicekit.mail import MailSettings
 from thaikit.calendar import holidays_with
 
@@ -40,7 +41,7 @@ class Settings(MailSettings, ExchangeSettings):
     )
     attachments_url: str = Field(
         "file:///var/lib/center1111/attachments",
-        pattern=r"^(file:///|s3://|gs://|az://).+",
+        pattern=STORE_URL,
         description="Where attached files are kept: a folder, or s3://bucket/prefix with AWS_ENDPOINT,"
         " AWS_ACCESS_KEY_ID and so on.",
     )

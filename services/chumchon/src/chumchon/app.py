@@ -26,8 +26,8 @@ from chumchon.steps import AUDITOR, OFFICERS, OPERATOR
 from chumchon.watching import watches
 from exchange import Upkeep, host_exchange
 from servicekit.alongside import prepared, run_alongside
-from servicekit.blobs import Blobs
 from servicekit.code_lists import code_lists_router
+from servicekit.files.storing import FileStore
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         position=settings.letter_position,
         contact=settings.letter_contact,
     )
-    app.state.blobs = Blobs(settings.files_folder) if settings.files_folder else None
+    app.state.store = FileStore(settings.files_url) if settings.files_url else None
     host_exchange(
         app,
         settings.exchange(PARTY),

@@ -18,7 +18,7 @@ from servicekit import idempotency, identity, rate_limits
 from servicekit.alongside import Check
 from servicekit.database import make_engine, make_read_sessions, make_sessions
 from servicekit.documenting import describe_problems, install_docs
-from servicekit.files import receiving, scanning
+from servicekit.files import receiving, scanning, storing
 from servicekit.identity import Identity
 from servicekit.observing import Metrics, ObservingMiddleware
 from servicekit.problems import DomainError, Problem, install_problems
@@ -103,7 +103,7 @@ def create_service(
     }
     app.state.alongside = alongside
     app.state.checks = {"database": _database_check(read_engine, migrations_head)}
-    own = (identity, idempotency, rate_limits, receiving, scanning)
+    own = (identity, idempotency, rate_limits, receiving, scanning, storing)
     install_problems(app, {kind: problem for part in own for kind, problem in part.PROBLEMS.items()} | dict(problems))
     install_docs(app)
     _install_health(app)

@@ -13,8 +13,8 @@ from chumchon.channels.tags import Tags
 from chumchon.journey import Channel
 from chumchon.settings import Settings
 from servicekit.alongside import Work
-from servicekit.blobs import Blobs
 from servicekit.database import Sessions
+from servicekit.files.storing import FileStore
 from servicekit.mail_queue import Postman
 
 
@@ -25,10 +25,10 @@ def workers(settings: Settings, sessions: Sessions) -> Mapping[str, Work]:
     found: dict[str, Work] = {}
     if settings.mail_server is not None:
         found["mail-sender"] = Postman(sessions, settings.mail_server, write=writer(tags), settle=settle).run
-    if settings.files_folder is None:
+    if settings.files_url is None:
         return found
     desk = Desk(
-        blobs=Blobs(settings.files_folder),
+        store=FileStore(settings.files_url),
         deadlines=settings.deadlines(),
         tags=tags,
         own_addresses=frozenset(map(str.lower, settings.own_mail_addresses)),
