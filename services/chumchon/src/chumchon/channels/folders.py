@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
-import psycopg
 import sqlalchemy as sa
 import structlog
 from pydantic import ValidationError
@@ -93,7 +92,7 @@ class FolderReader:
                     taken += 1
             except FileNotFoundError:
                 continue  # another watcher was quicker
-            except (sa.exc.OperationalError, psycopg.OperationalError, StoreUnavailable):
+            except (sa.exc.OperationalError, StoreUnavailable):
                 raise  # the database or the store is away, so all others would fare alike
             except Exception as error:  # noqa: BLE001  # it stays where it is, and is tried again
                 log.error("file not taken in", folder=self._folder.channel, **describe(error))  # noqa: TRY400  # as above
@@ -112,7 +111,7 @@ class FolderReader:
             try:
                 with self._sessions.begin() as session:
                     take_paper(session, paper, self._desk, now=self._clock())
-            except (sa.exc.IntegrityError, psycopg.IntegrityError):
+            except sa.exc.IntegrityError:
                 if not self._is_known(path.name, sha256):
                     raise
         for done in (path.with_suffix(".json"), path):

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 import imap_tools
-import psycopg
 import sqlalchemy.exc
 import structlog
 
@@ -114,7 +113,6 @@ class MailReader:
                 taken += self._take(box, place)
             except (
                 sqlalchemy.exc.OperationalError,
-                psycopg.OperationalError,
                 StoreUnavailable,
                 imap_tools.ImapToolsError,
                 imaplib.IMAP4.error,
@@ -141,9 +139,9 @@ class MailReader:
         """Take it in; if its content is what the database refuses, then as a mail that cannot be read."""
         try:
             return self._in_one_transaction(arrival, place)
-        except (sqlalchemy.exc.IntegrityError, psycopg.IntegrityError):
+        except sqlalchemy.exc.IntegrityError:
             return self._in_one_transaction(arrival, place)  # another reader, or a registrar, was quicker
-        except (sqlalchemy.exc.OperationalError, psycopg.OperationalError):
+        except sqlalchemy.exc.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001  # it must not be lost for what it says
             log.error("mail taken in as unreadable", uid=place.uid, **describe(error))  # noqa: TRY400  # as above
