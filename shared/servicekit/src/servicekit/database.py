@@ -25,6 +25,8 @@ IDLE_SECONDS_BEFORE_PING = 1.0
 
 _Cursor: TypeAlias = psycopg.Cursor[Any]
 _Found = TypeVar("_Found")
+_ALL: Callable[[_Cursor], list[Any]] = psycopg.Cursor.fetchall
+_NEXT: Callable[[_Cursor], Any] = psycopg.Cursor.fetchone
 _ROWCOUNT: Callable[[_Cursor], int] = operator.attrgetter("rowcount")
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are not annotated
@@ -116,15 +118,15 @@ class Query:
 
     def all(self, session: Session, **values: object) -> list[Any]:
         """All rows."""
-        return self._run(session, values, _Cursor.fetchall)
+        return self._run(session, values, _ALL)
 
     def first(self, session: Session, **values: object) -> Any | None:  # noqa: ANN401  # rows are as wide as the query
         """The first row, or None."""
-        return self._run(session, values, _Cursor.fetchone)
+        return self._run(session, values, _NEXT)
 
     def scalar(self, session: Session, **values: object) -> Any | None:  # noqa: ANN401  # as above
         """The first column of the first row, or None."""
-        row = self._run(session, values, _Cursor.fetchone)
+        row = self._run(session, values, _NEXT)
         return None if row is None else row[0]
 
     def run(self, session: Session, **values: object) -> int:

@@ -77,11 +77,11 @@ def create_service(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = 2 * settings.database_pool_size
         async with AsyncExitStack() as stack:
+            stack.callback(engine.dispose)
+            stack.callback(read_engine.dispose)
             for part in alongside:
                 await stack.enter_async_context(contextmanager_in_threadpool(part))
             yield
-        engine.dispose()
-        read_engine.dispose()
 
     app = FastAPI(
         title=title,
