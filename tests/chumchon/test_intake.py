@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from chumchon.intake import indexing
-from chumchon.intake.indexing import index_cases
+from chumchon.intake.indexing import index_cases, run_indexing
+from servicekit.alongside import beside
 from servicekit.clock import utc_now
 from servicekit.ids import uuid7
 from servicekit.testing import Template, eventually
@@ -360,7 +362,7 @@ def test_indexing_rests_while_cases_come_in_by_the_hundred(office: Office, centr
 def test_cases_become_findable_by_themselves(office: Office) -> None:
     """What is recorded or corrected while the service runs is soon found, without anybody's asking."""
     case = office.record()
-    with indexing.indexing(office.app.state.sessions):
+    with beside(partial(run_indexing, office.app.state.sessions), name="indexing"):
         assert eventually(lambda: office.done("GET", "/cases", q="โอนเงิน")["items"])
         patch = {"subject": "ขอวิทยากร", "details": "ขอวิทยากรอบรมบัญชีครัวเรือน"}
         office.done("PATCH", f"/cases/{case['id']}", patch, headers={"If-Match": '"1"'})

@@ -50,7 +50,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)  # what it is compared with is slow
 @given(TEXTS)
 def test_terms_are_found_as_if_each_was_looked_for_by_itself(text: str) -> None:
     """Looking for all in one pass, and cutting into words only when it matters, changes nothing of what is found."""

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects.postgresql import insert
@@ -179,6 +178,6 @@ class Reminding:
         while not stop.is_set():
             try:
                 remind(self._sessions, self._deadlines, self._send, now=utc_now())
-            except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+            except sa.exc.SQLAlchemyError as error:
                 log.error("reminders stand still", error=type(error).__name__)  # noqa: TRY400  # no trace needed
             stop.wait(self._every_seconds)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg.errors
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.intake.bodies import CaseContent, CorrectedCase, NewCase, NewPublicCase
@@ -16,6 +16,7 @@ from chumchon.records import Case, Complainant
 from chumchon.steps import advance, referral_of
 from chumchon.tracking import hash_secret, new_secret
 from schemas.bodies import ReferralAmended, ReferralSent
+from servicekit.database import taken_twice
 from servicekit.problems import DomainError
 
 
@@ -63,8 +64,8 @@ def register_case(
     complainant = new.complainant.model_dump() if new.complainant else None
     try:
         (opened,) = open_cases(session, [CaseToOpen(case, complainant, referral=None)], now=now)
-    except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == "cases_message_id":
+    except sa.exc.IntegrityError as error:
+        if taken_twice(error) == "cases_message_id":
             raise MailAlreadyRecorded from error
         raise
     return Opened(opened[0], opened[1], secret)
@@ -89,8 +90,10 @@ def open_referred_cases(
     """
     try:
         opened = open_cases(session, [_referred(*referral, party=party, now=now) for referral in referrals], now=now)
-    except psycopg.errors.UniqueViolation as error:
-        raise ReferralAlreadyOpened from error
+    except sa.exc.IntegrityError as error:
+        if taken_twice(error):
+            raise ReferralAlreadyOpened from error
+        raise
     return [case_id for case_id, _ in opened]
 
 

@@ -4,8 +4,6 @@ Changes of the index wait for each other; so the recording of cases would, too, 
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,26 +74,14 @@ def is_rush(session: Session, *, now: datetime) -> bool:
     return in_a_stream and waited < LONGEST_WAIT
 
 
-@contextmanager
-def indexing(sessions: Sessions) -> Iterator[None]:
-    """Index cases in a thread, about a second after they were recorded; of thousands at once, when all are in."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                with sessions.begin() as session:
-                    found = 0 if is_rush(session, now=utc_now()) else index_cases(session)
-            except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
-                log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
-                found = 0
-            if found < BATCH:
-                stop.wait(LOOK_EVERY_SECONDS)
-
-    thread = threading.Thread(target=work, name="indexing", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def run_indexing(sessions: Sessions, stop: threading.Event) -> None:
+    """Index cases about a second after they were recorded, of hundreds at once when all are in, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            with sessions.begin() as session:
+                found = 0 if is_rush(session, now=utc_now()) else index_cases(session)
+        except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
+            log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
+            found = 0
+        if found < BATCH:
+            stop.wait(LOOK_EVERY_SECONDS)

@@ -34,7 +34,7 @@ def open_cases(session: Session, cases: Sequence[CaseToOpen], *, now: datetime) 
     """Number and route cases and write them with their history, all or none; their ids and numbers, in their order.
 
     Raises:
-        psycopg.errors.UniqueViolation: one of them is a case already.
+        sqlalchemy.exc.IntegrityError: one of them is a case already.
     """
     basis = routing_basis(session)
     rows: defaultdict[type[Record], list[Mapping[str, Any]]] = defaultdict(list)
