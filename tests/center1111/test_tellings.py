@@ -329,6 +329,7 @@ SAYINGS: dict[str, Json] = {
     "messages": {"text": "ส่งสำเนาสมุดบัญชีแล้ว"},
     "feedback": {"satisfied": False, "comment": "ยังไม่ระบุวัน"},
     "reopening-requests": {"reason": "พ้นกำหนดแล้วยังไม่ได้รับเงิน"},
+    "withdrawal": {"reason": "ได้รับเงินแล้ว"},
 }
 
 

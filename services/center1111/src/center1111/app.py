@@ -111,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
             referrals.router,
             answer_files.router,
             closure.router,
+            closure.public_router,
             attachments.router,
             clock.router,
             tracking.router,

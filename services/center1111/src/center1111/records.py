@@ -384,6 +384,7 @@ class ClockStop(Record):
     note: Mapped[str | None]
     stopped_at: Mapped[datetime]
     stopped_by: Mapped[str]
+    asked_in: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
     restarted_at: Mapped[datetime | None]
     restarted_by: Mapped[str | None]
     working_days: Mapped[int | None]
