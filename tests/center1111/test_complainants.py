@@ -8,10 +8,14 @@ import sqlalchemy as sa
 
 from center1111.deadlines import Deadlines
 from center1111.journey import State
+from center1111.postman import make_postman
 from center1111.records import Complaint, Referral
 from schemas import ReferralProgressed, ReferralQuestion, Wire
+from servicekit.clock import utc_now
+from servicekit.mail_queue import Round
+from servicekit.testing_mail import Mailbox
 
-from .conftest import AGENCY, Centre, Json, made, ok, pointers, refused
+from .conftest import AGENCY, Centre, Json, made, mail_text, mailing, ok, pointers, refused
 from .test_journey import CALLS, WAYS
 from .test_referrals import DUE, accepted, answered, numbers, returned
 from .test_tellings import Complainant, deliveries, only
@@ -107,6 +111,33 @@ def test_a_question_stops_the_clock_and_the_complainant_s_answer_starts_it(centr
 
 def _said(said: Json) -> tuple[str, str]:
     return said["agency"], said["text"]
+
+
+def test_a_question_is_sent_by_mail_while_it_is_open(centre: Centre, mailbox: Mailbox) -> None:
+    """The history tells whether the server took it, so that somebody calls who cannot be written to."""
+    postman = make_postman(centre.app.state.sessions, mailing(centre, mailbox))
+    assert postman is not None
+    asked = Asked(centre)
+    assert Round.SETTLED is postman.round(utc_now())
+    (mail,) = mailbox.mails
+    assert (asked.number in mail["Subject"], "สมุดบัญชี" in mail["Subject"]) == (True, False)
+    text = mail_text(mail)
+    assert ("somsri@example.org", True, True) == (mail["To"], "ขอสำเนาสมุดบัญชี" in text, "นางสมศรี ใจดี" in text)
+    officer = centre.as_("officer")
+    last = ok(officer.get(f"/v1/complaints/{asked.id}/history"))["items"][-1]
+    assert ("note", "mail", True) == (last["move"], last["by"], "แล้ว" in last["note"])
+
+    made(asked.says("messages", {"text": "ส่งแล้ว"}))
+    centre.told(asked.referral["id"], question(asked.referral, "และใบเสร็จ"))
+    made(asked.says("messages", {"text": "ส่งใบเสร็จแล้ว"}))
+    assert Round.SETTLED is postman.round(utc_now())
+    assert 1 == len(mailbox.mails)
+
+    mailbox.rcpt = "550 5.1.1 no such user"
+    centre.told(asked.referral["id"], question(asked.referral, "และใบส่งของ"))
+    assert Round.SETTLED is postman.round(utc_now())
+    last = ok(officer.get(f"/v1/complaints/{asked.id}/history"))["items"][-1]
+    assert ("mail", True) == (last["by"], "ไม่สำเร็จ (SMTP 550 5.1.1)" in last["note"])
 
 
 def test_an_officer_s_amendment_answers_the_question_too(busy_centre: Centre) -> None:

@@ -1,9 +1,7 @@
 """Telling complainants of answers: by the means that suits, by a real mail server, and what they say back."""
 
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,15 @@ from center1111.journey import DELIVERY_MOVES, DeliveryMove, DeliveryState
 from center1111.letterhead import NOBODY, full_name
 from center1111.means import means_for
 from center1111.postman import make_postman
-from center1111.tellings import settle_mail, write_mail
 from center1111.templates.rules import filled, unknown_placeholders
 from schemas import Channel
 from servicekit.clock import utc_now
-from servicekit.mail import MailServer
 from servicekit.mail_queue import Postman, Round
 from servicekit.testing import eventually
-from servicekit.testing_mail import Mailbox, running_mail_server
+from servicekit.testing_mail import Mailbox
 from thaikit.text import normalise
 
-from .conftest import WEBSITE, Centre, Issuer, Json, made, ok, pointers, refused, settings_for
+from .conftest import WEBSITE, Centre, Issuer, Json, made, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
 
 ANSWER = "สำนักงานจะโอนเงินซึ่งได้รับอนุมัติแล้วภายใน 30 วันทำการ"
@@ -62,21 +58,10 @@ def squeezed(text: str) -> str:
     return "".join(normalise(text).split())
 
 
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running_mail_server() as mailbox:
-        yield mailbox
-
-
 def postman(centre: Centre, mailbox: Mailbox) -> Postman:
-    head = centre.app.state.letterhead
-    sender = Address(display_name="ศูนย์ 1111", addr_spec="no-reply@1111.example")
-    return Postman(
-        centre.app.state.sessions,
-        MailServer("127.0.0.1", mailbox.port, "none", sender, timeout_seconds=5),
-        write=lambda session, delivery_id, now: write_mail(session, delivery_id, head, now),
-        settle=settle_mail,
-    )
+    made = make_postman(centre.app.state.sessions, mailing(centre, mailbox))
+    assert made is not None
+    return made
 
 
 @pytest.mark.parametrize(
@@ -433,7 +418,7 @@ def test_the_service_delivers_by_itself_where_a_mail_server_is_named(
     app = create_app(settings)
     with TestClient(app) as client:
         assert "ok" == ok(client.get("/readyz"))["checks"]["postman"]
-        delivery = told_of(Centre(app, issuer), **WITH_EMAIL)
+        delivery = told_of(Centre(app, issuer, settings), **WITH_EMAIL)
         assert delivery["tracking_number"] in eventually(lambda: mailbox.mails)[0]["Subject"]
     app.state.exchange.close()
     with pytest.raises(ValidationError):

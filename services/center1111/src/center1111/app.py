@@ -20,7 +20,6 @@ from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
 from center1111.attachments.described import DescribedFiles
 from center1111.clock import routes as clock
-from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
 from center1111.codes import CODE_LISTS
 from center1111.exchange import effects
@@ -29,7 +28,7 @@ from center1111.intake import saved_views
 from center1111.intake.imports import routes as imports
 from center1111.intake.imports.actions import Desk, run_imports
 from center1111.knowledge import routes as knowledge
-from center1111.postman import make_postman
+from center1111.postman import make_postman, make_reminding
 from center1111.problems import PROBLEMS
 from center1111.referrals import attachments as answer_files
 from center1111.referrals import routes as referrals
@@ -167,7 +166,7 @@ def create_app(settings: Settings) -> FastAPI:
     else:
         app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
     if settings.remind_in_service:
-        reminding = Reminding(app.state.sessions, app.state.deadlines, every_seconds=settings.remind_every_seconds)
+        reminding = make_reminding(app.state.sessions, settings)
         app.state.alongside.append(_threaded("reminding", reminding.run, app))
     postman = make_postman(app.state.sessions, settings)
     if postman is not None and settings.mail_in_service:

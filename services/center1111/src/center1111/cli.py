@@ -14,9 +14,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from center1111.app import MIGRATIONS, create_app, make_exchange
-from center1111.clock.reminding import Reminding
 from center1111.exchange import effects
-from center1111.postman import make_postman
+from center1111.postman import make_postman, make_reminding
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
@@ -91,7 +90,7 @@ def remind() -> None:
     settings = _settings()
     configure_logging(f"{PARTY} remind", settings.log_level)
     engine = make_engine(settings.database_url, pool_size=1, name=f"{PARTY} remind")
-    reminding = Reminding(make_sessions(engine), settings.deadlines(), every_seconds=settings.remind_every_seconds)
+    reminding = make_reminding(make_sessions(engine), settings)
     try:
         run_until_told_to_stop(reminding.run)
     finally:

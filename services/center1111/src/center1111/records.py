@@ -8,7 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, Means, RefusalGround, Step, StopReason, Topic
+from center1111.codes import (
+    AnswerOrigin,
+    Check,
+    LinkKind,
+    MarkKind,
+    Means,
+    RefusalGround,
+    Sending,
+    Step,
+    StopReason,
+    Topic,
+)
 from center1111.journey import (
     ArticleState,
     AttachmentState,
@@ -69,6 +80,7 @@ class Record(DeclarativeBase):
         MarkKind: _Code(MarkKind),
         StopReason: _Code(StopReason),
         Step: _Code(Step),
+        Sending: _Code(Sending),
         Channel: _Code(Channel),
         Kind: _Code(Kind),
         ReturnReason: _Code(ReturnReason),
@@ -391,7 +403,7 @@ class ClockStop(Record):
 
 
 class Reminder(Record):
-    """One rung of the ladder that a deadline has reached: made once, sent once."""
+    """One rung of the ladder that a deadline has reached: made once, told once; `mail` tells those of one look."""
 
     __tablename__ = "reminders"
 
@@ -403,9 +415,9 @@ class Reminder(Record):
     rung: Mapped[str]
     to: Mapped[str]
     made_at: Mapped[datetime]
-    claimed_at: Mapped[datetime | None]
+    sending: Mapped[Sending]
+    mail: Mapped[UUID | None]
     sent_at: Mapped[datetime | None]
-    attempts: Mapped[int]
     failure: Mapped[str | None]
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
-from center1111.deadlines import Deadlines, Rung
+from center1111.deadlines import Deadlines, Role, Rung
 from center1111.letterhead import Letterhead
 from center1111.watching import Limits
 from center1111.writers import Writers
@@ -76,6 +76,13 @@ class Settings(MailSettings, ServiceSettings):
         description="Reminders and escalation as JSON, the working days counted from the due day:"
         ' [{"name": "overdue", "working_days": 0, "to": "officer"}]',
     )
+    reminder_addresses: Annotated[
+        Mapping[Role, Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]],
+        Field(
+            description="Where the roles of the ladder are reminded by mail, as JSON:"
+            ' {"officer": "duty@1111.go.th", "supervisor": "head@1111.go.th"}'
+        ),
+    ] = {}
     remind_in_service: bool = Field(default=True, description="Remind of deadlines inside the service.")
     remind_every_seconds: int = Field(60, ge=1, description="How often the remind worker looks.")
     required_checks: tuple[Check, ...] = Field(
@@ -159,6 +166,15 @@ class Settings(MailSettings, ServiceSettings):
         """How complainants are known again."""
         key = self.writers_key.get_secret_value().encode()
         return Writers(key, self.repeat_writer_from, self.repeat_writer_within_days)
+
+    @model_validator(mode="after")
+    def _reminds_somebody_by_some_server(self) -> Self:
+        unknown = self.reminder_addresses.keys() - {rung.to for rung in self.reminder_ladder}
+        if unknown:
+            raise ValueError(f"reminder_addresses has roles that reminder_ladder does not remind: {sorted(unknown)}")
+        if self.reminder_addresses and self.smtp_host is None:
+            raise ValueError("reminder_addresses needs smtp_host and mail_from: reminders are sent by mail")
+        return self
 
     @model_validator(mode="after")
     def _no_development_key_in_production(self) -> Self:

@@ -14,6 +14,7 @@ from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import Move, ReferralMove, ReferralState, ReopeningState, State
 from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from center1111.referrals.mails import owe_question
 from schemas import ReturnReason
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput
@@ -261,6 +262,8 @@ def record_question(
 ) -> None:
     """What the agency must still know from the complainant: the clock stands still until an amendment tells it.
 
+    The complainant sees the question online, and is sent it by mail if they left an address.
+
     Raises:
         ReferralNotFound, MoveNotAllowed: as `steps` tells.
     """
@@ -269,6 +272,7 @@ def record_question(
         session, complaint, referral, ReferralMove.ASK, deadlines=deadlines, by=agency, now=now, note=question
     )
     complaint.changed_at = now
+    owe_question(session, complaint, referral, now=now)
 
 
 def record_answer(
