@@ -261,6 +261,24 @@ def test_each_rung_that_is_reached_is_sent_once(centre: Centre) -> None:
     assert [] == ok(centre.as_("supervisor").get("/v1/reminders?step=verify"))["items"]
 
 
+def test_no_step_is_near_due_as_soon_as_it_begins(centre: Centre) -> None:
+    """A rung as early as the whole limit is left out for that step; a later one reminds of it."""
+    id_ = centre.registered()["id"]
+    due(centre, id_, due_at=day(24), verify_due_at=day(24))
+    three_left = Rung(name="near_due", working_days=-3, to="officer")
+    early = Deadlines(15, 15, HOLIDAYS, verify_within_days=3, ladder=(three_left,))
+    assert [("answer", "near_due", "officer")] == reminded(centre, deadlines=early)
+    due(centre, id_, due_at=day(27), verify_due_at=day(20))
+    late = Deadlines(
+        15,
+        15,
+        HOLIDAYS,
+        verify_within_days=3,
+        ladder=(three_left, Rung(name="last_day", working_days=-1, to="officer")),
+    )
+    assert [("verify", "last_day", "officer")] == reminded(centre, deadlines=late)
+
+
 def test_every_step_is_reminded_of(centre: Centre) -> None:
     """Verify and answer, the agency's answer, telling the complainant."""
     received, referred, told = centre.registered(), centre.referred(), centre.answered()

@@ -1,6 +1,8 @@
 """Telling complainants of answers: by the means that suits, by a real mail server, and what they say back."""
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from center1111.journey import DELIVERY_MOVES, DeliveryMove, DeliveryState
 from center1111.letterhead import NOBODY, full_name
 from center1111.means import means_for
 from center1111.postman import make_postman
+from center1111.records import Answer, Complaint
+from center1111.tellings import owe_telling
 from center1111.templates.rules import filled, unknown_placeholders
 from schemas import Channel
 from servicekit.clock import utc_now
@@ -264,6 +268,45 @@ def test_templates_are_written_filled_changed_and_retired(centre: Centre) -> Non
     assert [template["id"]] == [one["id"] for one in ok(officer.get("/v1/answer-templates?retired=true"))["items"]]
     again = refused(editor.post("/v1/answer-templates", json={"name": "แจ้งกำหนดโอนเงิน", "text": text}), 400)
     assert {"/name": "name_taken"} == pointers(again)
+
+
+def test_of_two_templates_with_one_name_at_one_moment_one_is_made(centre: Centre) -> None:
+    """The other is told that the name is taken, as is who gives a template that name later; so with saved views."""
+    body = {"name": "แจ้งผล", "text": "เรียน {{complainant}}"}
+    view: Json = {"name": "ใกล้ครบกำหนด", "filters": {}}
+    together = threading.Barrier(4)
+
+    def post(client: TestClient, path: str, new: Json) -> int:
+        together.wait()
+        return client.post(path, json=new).status_code
+
+    editors = [centre.as_("km_editor") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        templates = list(pool.map(post, editors, ["/v1/answer-templates"] * 4, [body] * 4))
+        views = list(pool.map(post, editors, ["/v1/saved-views"] * 4, [view] * 4))
+    assert ([201, 400, 400, 400], [201, 409, 409, 409]) == (sorted(templates), sorted(views))
+
+    editor = centre.as_("km_editor")
+    other = made(editor.post("/v1/answer-templates", json=body | {"name": "อื่น"}))
+    path = f"/v1/answer-templates/{other['id']}"
+    renamed = refused(editor.patch(path, json={"name": "แจ้งผล"}, headers={"If-Match": '"1"'}), 400)
+    assert {"/name": "name_taken"} == pointers(renamed)
+    second = made(editor.post("/v1/saved-views", json=view | {"name": "อื่น"}))
+    assert "/problems/view-name-taken" == refused(editor.put(f"/v1/saved-views/{second['id']}", json=view), 409)["type"]
+
+
+def test_letters_are_numbered_anew_each_calendar_year(centre: Centre) -> None:
+    """As the register of outgoing letters is; the year turns at midnight in Bangkok."""
+    numbers = []
+    last_minute, new_year = datetime(2037, 12, 31, 16, 59, tzinfo=UTC), datetime(2037, 12, 31, 17, tzinfo=UTC)
+    for at in (last_minute, last_minute, new_year):
+        complaint = centre.answered()
+        with centre.session() as session, session.begin():
+            answer = session.scalars(sa.select(Answer).where(Answer.complaint_id == complaint["id"])).one()
+            found = session.get_one(Complaint, answer.complaint_id)
+            given = owe_telling(session, found, answer, now=at)
+            numbers.append((given.letter_year, given.letter_serial))
+    assert [(2580, 1), (2580, 2), (2581, 1)] == numbers
 
 
 def test_an_unknown_placeholder_is_refused(quiet_centre: Centre) -> None:

@@ -16,9 +16,11 @@ from fastapi import Depends, FastAPI
 
 from center1111 import bulk, places
 from center1111.answers import routes as answers
+from center1111.attachments import public as own_files
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
 from center1111.attachments.described import DescribedFiles
+from center1111.attachments.rescanning import rescan
 from center1111.clock import routes as clock
 from center1111.closure import routes as closure
 from center1111.codes import CODE_LISTS
@@ -26,7 +28,7 @@ from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake import saved_views
 from center1111.intake.imports import routes as imports
-from center1111.intake.imports.actions import Desk, run_imports
+from center1111.intake.imports.actions import IMPORTS_WAITING, Desk, run_imports
 from center1111.knowledge import routes as knowledge
 from center1111.postman import make_postman, make_reminding
 from center1111.problems import PROBLEMS
@@ -62,11 +64,13 @@ from servicekit.code_lists import code_lists_router
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.identity import require
+from servicekit.mail_queue import MAILS_WAITING
 from servicekit.migrating import head_of
+from servicekit.queues import QueueCollector
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
-_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
+_STREAMED: Final = re.compile(r"/v1/(public/)?complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -112,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
             closure.router,
             closure.public_router,
             attachments.router,
+            own_files.public_router,
             clock.router,
             tracking.router,
             intake.public_router,
@@ -133,6 +138,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.deadlines = settings.deadlines()
     store = FileStore(settings.attachments_url)
     app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
+    if app.state.vault.scanner is not None:
+        rescanning = functools.partial(rescan, app.state.sessions, app.state.vault)
+        app.state.alongside.append(_threaded("rescanning", rescanning, app))
+    app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
     app.state.writers = settings.writers()
     app.state.imports_bell = threading.Event()
     desk = Desk(app.state.sessions, app.state.deadlines, app.state.writers)
@@ -144,6 +153,9 @@ def create_app(settings: Settings) -> FastAPI:
     exchange.enrol(app.state.sessions)
     metrics = ExchangeMetrics(app.state.metrics.registry)
     app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
+    app.state.metrics.registry.register(
+        QueueCollector(app.state.read_sessions, {"imports": IMPORTS_WAITING, "mail": MAILS_WAITING})
+    )
     readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
     told = effects(app.state.deadlines)
     app.include_router(

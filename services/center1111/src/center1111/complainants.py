@@ -5,7 +5,7 @@ Below the stages, as complainants tell more, attach files, judge answers and wit
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -55,12 +55,18 @@ class NotYours(DomainError):
 class NotPossibleNow(DomainError):
     """As the complaint stands, its complainant cannot do this."""
 
+    @classmethod
+    def of(cls, complaint: Complaint) -> Self:
+        """Tells where the complaint stands in the words for complainants."""
+        return cls(state=PROGRESS[complaint.state])
 
-_KNOWN: Final = Query(
+
+COMPLAINT_KNOWN: Final = Query(
     sa.select(Complaint.id, Complaint.tracking_secret_digest).where(
         Complaint.tracking_number == sa.bindparam("tracking_number")
     )
 )
+"""Finds the complaint's `id`, for `known_to_complainant`."""
 
 
 def known_to_complainant(session: Session, query: Query, tracking_number: str, secret: str) -> Any:  # noqa: ANN401  # as wide as the query
@@ -88,8 +94,13 @@ def complaint_of_complainant(session: Session, tracking_number: str, secret: str
     Raises:
         NotYours: no complaint has this number and this secret.
     """
-    row = known_to_complainant(session, _KNOWN, tracking_number, secret)
+    row = known_to_complainant(session, COMPLAINT_KNOWN, tracking_number, secret)
     return steps.complaint_to_change(session, row.id)
+
+
+def may(complaint: Complaint, move: Move) -> bool:
+    """Whether the journey knows the move from the complaint's state."""
+    return (complaint.state, move) in MOVES
 
 
 def advance(session: Session, complaint: Complaint, move: Move, *, now: datetime, note: str | None = None) -> None:
@@ -98,8 +109,8 @@ def advance(session: Session, complaint: Complaint, move: Move, *, now: datetime
     Raises:
         NotPossibleNow: the journey knows no such move from its state; of the states that officers see, nothing is told.
     """
-    if (complaint.state, move) not in MOVES:
-        raise NotPossibleNow(state=PROGRESS[complaint.state])
+    if not may(complaint, move):
+        raise NotPossibleNow.of(complaint)
     steps.advance(session, complaint, move, by=BY_COMPLAINANT, now=now, note=note)
 
 

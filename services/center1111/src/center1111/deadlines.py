@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from center1111.codes import Standing
+from center1111.codes import Standing, Step
 from thaikit.calendar import add_working_days, bangkok_date, days_left, end_of_day, last_day_before
 
 _MOMENT: Final = timedelta(microseconds=1)
@@ -81,6 +81,16 @@ class Deadlines:
     def near_due_until(self, now: datetime) -> datetime:
         """What is due until then is near due, unless it is overdue."""
         return self._due(now, self.near_due_days)
+
+    def reminded(self, rung: Rung) -> frozenset[Step]:
+        """The steps that the rung reminds of: not one whose whole limit is so short that it would begin with it."""
+        limits = {
+            Step.VERIFY: self.verify_within_days,
+            Step.ANSWER: self.answer_within_days,
+            Step.REFERRAL_ANSWER: self.referral_within_days,
+            Step.TELL: self.tell_within_days,
+        }
+        return frozenset(step for step, days in limits.items() if days > -rung.working_days)
 
     def reached(self, rung: Rung, now: datetime) -> datetime:
         """What is due until then has reached the rung."""

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
+from center1111.attachments.actions import (
+    AttachmentMoveNotAllowed,
+    AttachmentNotFound,
+    TooManyAttachments,
+    TooManyBytes,
+)
 from center1111.clock_stops import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
 from center1111.complainants import NotPossibleNow, NotYours
@@ -61,6 +66,15 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
         Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
+    ),
+    TooManyBytes: Problem(
+        "too-many-bytes",
+        HTTPStatus.CONFLICT,
+        Words("แฟ้มแนบใหญ่เกินกว่าที่ส่งทางเว็บไซต์ได้", "More than can be sent on the website"),
+        Words(
+            "แฟ้มทั้งหมดของเรื่องต้องไม่เกิน {limit} ไบต์ โปรดส่งทางไปรษณีย์ ตู้ ปณ. 1111",
+            "All files of a complaint may have {limit} bytes: send the rest by post to P.O. Box 1111.",
+        ),
     ),
     SavedViewNotFound: Problem(
         "saved-view-not-found",

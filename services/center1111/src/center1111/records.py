@@ -467,6 +467,7 @@ class Delivery(Record):
     means: Mapped[Means]
     state: Mapped[DeliveryState]
     corrects: Mapped[bool]
+    letter_year: Mapped[int | None]
     letter_serial: Mapped[int | None] = mapped_column(sa.BigInteger)
     owed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -476,6 +477,7 @@ class Delivery(Record):
     last_problem: Mapped[str | None]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+    __table_args__ = (sa.UniqueConstraint("letter_year", "letter_serial"),)
 
 
 class ComplainantMessage(Record):

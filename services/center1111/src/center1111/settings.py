@@ -21,6 +21,7 @@ PREFIX: Final = "CENTER1111_"
 DEVELOPMENT_WRITERS_KEY: Final = "not a secret: for development alone"
 _LADDER: Final = (
     Rung(name="near_due", working_days=-3, to="officer"),
+    Rung(name="last_day", working_days=-1, to="officer"),
     Rung(name="overdue", working_days=0, to="officer"),
     Rung(name="escalation", working_days=3, to="supervisor"),
 )
@@ -67,6 +68,10 @@ class Settings(MailSettings, ServiceSettings):
         None,
         pattern=r"^(tcp://[^/]+:[0-9]+|unix:/.+)$",
         description="The clamd that scans attached files, tcp://host:3310 or unix:/path; without it none is scanned.",
+    )
+    public_attachments: int = Field(10, ge=0, le=50, description="How many files a complainant may send online.")
+    public_attachments_bytes: int = Field(
+        50 * 1024 * 1024, ge=0, description="How many bytes those of one complaint may have in all."
     )
     verify_within_days: int = Field(3, ge=1, description="Working days until a complaint is accepted or refused.")
     tell_within_days: int = Field(3, ge=1, description="Working days until the complainant is told the answer.")

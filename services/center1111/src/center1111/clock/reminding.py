@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from center1111.clock.queries import open_deadlines
@@ -59,6 +59,7 @@ _MAKE = Query(
             sa.bindparam("sending", type_=sa.Text),
             sa.bindparam("mail", type_=sa.Uuid),
         ).where(
+            _open.c.step == sa.any_(sa.bindparam("steps", type_=ARRAY(sa.Text))),
             _open.c.due_at > sa.bindparam("after", type_=_MOMENT),
             _open.c.due_at <= sa.bindparam("until", type_=_MOMENT),
             sa.not_(_made),
@@ -81,7 +82,15 @@ def make_reminders(session: Session, deadlines: Deadlines, *, addressed: Collect
         mail = mails.get(rung.to)
         sending = Sending.LISTED if mail is None else Sending.WAITING
         made[rung.to] += _MAKE.run(
-            session, rung=rung.name, to=rung.to, now=now, until=until, after=after, sending=sending, mail=mail
+            session,
+            rung=rung.name,
+            to=rung.to,
+            steps=sorted(deadlines.reminded(rung)),
+            now=now,
+            until=until,
+            after=after,
+            sending=sending,
+            mail=mail,
         )
     for role, mail in mails.items():
         if made[role]:

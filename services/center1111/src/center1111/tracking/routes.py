@@ -25,6 +25,7 @@ from center1111.records import (
 from center1111.roles import Officer
 from center1111.steps import ComplaintNotFound
 from schemas import Kind
+from servicekit.codes import Code
 from servicekit.database import Query
 from servicekit.fields import View
 from servicekit.paging import Page
@@ -107,6 +108,7 @@ class PublicComplaint(View):
     answered_at: datetime | None
     closed_at: datetime | None
     refusal: str | None = Field(description="The ground of a refusal, in Thai.")
+    refusal_source: str | None = Field(description="The rule that the ground is taken from, in Thai.")
     question: AgencySaid | None = Field(description="What the agency must still know: answer it by a message.")
     progress: list[AgencySaid] = Field(description="Interim reports of the agency, the first one first.")
     answer: PublicAnswer | None
@@ -210,13 +212,15 @@ def get_public_complaint(
     row = known_to_complainant(session, _PUBLIC, tracking_number, tracking_secret)
     state = State(row.state)
     request = _LAST_REQUEST.first(session, complaint_id=row.id)
+    ground = _ground(row.refusal_ground)
     answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
     return PublicComplaint(
         **{
             name: getattr(row, name) for name in PublicComplaint.model_fields if name in row._fields and name != "state"
         },
         state=PROGRESS[state],
-        refusal=_ground(row.refusal_ground),
+        refusal=None if ground is None else ground.label.th,
+        refusal_source=None if ground is None or ground.source is None else ground.source.th,
         answer=PublicAnswer(text=row.answer_text, answered_at=row.answer_answered_at, origin=row.answer_origin)
         if answered
         else None,
@@ -226,5 +230,5 @@ def get_public_complaint(
     )
 
 
-def _ground(ground: RefusalGround | None) -> str | None:
-    return None if ground is None else CODE_LISTS["refusal_grounds"][ground].label.th
+def _ground(ground: RefusalGround | None) -> Code | None:
+    return None if ground is None else CODE_LISTS["refusal_grounds"][ground]

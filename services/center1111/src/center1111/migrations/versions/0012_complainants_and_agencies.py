@@ -2,13 +2,16 @@
 
 The clock that stands because an agency asked the complainant knows for which referral it stands. Reminders are owed by
 mail in the transaction that makes them, so none is claimed any more. Those whose worker had died while it sent them
-count as failed: nobody knows whether they went out.
+count as failed: nobody knows whether they went out. Letters are numbered from a sequence a Buddhist year, as their
+register begins anew each year; the sequences reach to B.E. 2599, as those of tracking numbers do.
 """
 
 from alembic import op
 
 revision = "0012"
 down_revision = "0010"
+
+NUMBERED_YEARS = range(2569, 2600)
 
 _UP = (
     "ALTER TABLE clock_stops ADD COLUMN asked_in uuid REFERENCES referrals",
@@ -38,8 +41,41 @@ _UP = (
         ADD CONSTRAINT waits_for_a_mail CHECK (sending <> 'waiting' OR mail IS NOT NULL)
     """,
     "CREATE INDEX ix_reminders_mail ON reminders (mail) WHERE mail IS NOT NULL",
+    *(f"CREATE SEQUENCE letter_serials_{year}" for year in NUMBERED_YEARS),
+    "ALTER TABLE deliveries ADD COLUMN letter_year integer",
+    """
+    UPDATE deliveries SET letter_year = 543 + extract(year FROM owed_at AT TIME ZONE 'Asia/Bangkok')
+    WHERE letter_serial IS NOT NULL
+    """,
+    """
+    ALTER TABLE deliveries
+        DROP CONSTRAINT deliveries_letter_serial_key,
+        ADD CONSTRAINT deliveries_letter_year_letter_serial_key UNIQUE (letter_year, letter_serial),
+        ADD CONSTRAINT letters_have_a_year CHECK ((letter_year IS NULL) = (letter_serial IS NULL))
+    """,
+    """
+    SELECT setval('letter_serials_' || letter_year, max(letter_serial))
+    FROM deliveries WHERE letter_year IS NOT NULL GROUP BY letter_year
+    """,
+    "DROP SEQUENCE letter_serials",
 )
 _DOWN = (
+    "CREATE SEQUENCE letter_serials",
+    "SELECT setval('letter_serials', max(letter_serial)) FROM deliveries HAVING max(letter_serial) IS NOT NULL",
+    # One number for all years has to be unique again: those that two years share keep it in the first of them alone.
+    """
+    UPDATE deliveries SET letter_serial = nextval('letter_serials')
+    WHERE EXISTS (
+        SELECT FROM deliveries AS earlier
+        WHERE earlier.letter_serial = deliveries.letter_serial AND earlier.letter_year < deliveries.letter_year
+    )
+    """,
+    """
+    ALTER TABLE deliveries
+        DROP COLUMN letter_year,
+        ADD CONSTRAINT deliveries_letter_serial_key UNIQUE (letter_serial)
+    """,
+    *(f"DROP SEQUENCE letter_serials_{year}" for year in NUMBERED_YEARS),
     """
     ALTER TABLE reminders
         ADD COLUMN claimed_at timestamptz,
