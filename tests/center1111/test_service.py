@@ -8,15 +8,16 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from center1111.app import MIGRATIONS
-from center1111.cli import openapi_document
+from center1111.app import MIGRATIONS, create_app
 from center1111.deadlines import Deadlines
 from center1111.intake import rules
 from center1111.knowledge.rules import without_personal_data
 from center1111.problems import PROBLEMS
 from center1111.records import Record
 from center1111.sample import load_sample
+from center1111.settings import Settings
 from center1111.tracking_secret import digest_of, is_secret_of, make_secret
+from exchange.documenting import openapi_document
 from servicekit import code_lists
 from servicekit.database import make_engine
 from servicekit.migrating import downgrade, head_of, upgrade
@@ -196,7 +197,7 @@ def test_tables_are_what_the_records_say(database_url: str) -> None:
 
 def test_the_openapi_document_is_the_committed_one() -> None:
     """`center1111 openapi docs/openapi/center1111.json` writes it anew."""
-    assert DOCUMENT.read_text("utf-8") == openapi_document()
+    assert DOCUMENT.read_text("utf-8") == openapi_document(create_app, Settings)
 
 
 def test_the_service_is_ready_when_its_database_is(quiet_centre: Centre) -> None:

@@ -1,11 +1,13 @@
 """Cases from the Office's five channels: recorded, read, listed, corrected, followed."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from chumchon.intake.indexing import index_cases, indexing
+from chumchon.intake.indexing import index_cases, run_indexing
+from servicekit.alongside import beside
 from servicekit.testing import Template, eventually
 
 from .conftest import EVIDENCE, TRANSFER, UNCLEAR, Json, Keys, Office, new_case, office_on
@@ -333,7 +335,7 @@ def test_the_website_needs_consent(standing_office: Office) -> None:
 def test_cases_become_findable_by_themselves(office: Office) -> None:
     """What is recorded or corrected while the service runs is soon found, without anybody's asking."""
     case = office.record()
-    with indexing(office.app.state.sessions):
+    with beside(partial(run_indexing, office.app.state.sessions), name="indexing"):
         assert eventually(lambda: office.done("GET", "/cases", q="โอนเงิน")["items"])
         patch = {"subject": "ขอวิทยากร", "details": "ขอวิทยากรอบรมบัญชีครัวเรือน"}
         office.done("PATCH", f"/cases/{case['id']}", patch, headers={"If-Match": '"1"'})

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from typer.testing import CliRunner
 
 from chumchon import cli as commands
 from chumchon.app import MIGRATIONS
@@ -20,11 +20,12 @@ from chumchon.intake.bodies import NewCase
 from chumchon.routing.actions import route_case
 from chumchon.routing.learning import NothingToLearn, Trained, is_better, learn, split
 from chumchon.routing.registry import activate, save_model
-from chumchon.routing.schedule import claim_training, training
+from chumchon.routing.schedule import claim_training, run_training
 from chumchon.routing.training import Example, Figures, train
 from chumchon.rulebook import routing_basis
 from chumchon.steps import case_to_change
 from chumchon.work_groups import OTHER, Topic
+from servicekit.alongside import beside
 from servicekit.clock import utc_now
 from servicekit.database import make_engine, make_sessions
 from servicekit.migrating import upgrade
@@ -312,11 +313,14 @@ def test_the_schedule_runs_the_command(office: Office, tmp_path: Path) -> None:
         session.execute(sa.text("UPDATE training_schedule SET due_at = now()"))
     ran = tmp_path / "ran"
     command = (sys.executable, "-c", f"import pathlib, time; pathlib.Path({str(ran)!r}).touch(); time.sleep(60)")
-    with training(office.app.state.sessions, every=timedelta(hours=1), command=command):
+    work = partial(run_training, office.app.state.sessions, every=timedelta(hours=1), command=command)
+    with beside(work, name="training"):
         eventually(ran.exists)
 
 
-def test_the_commands(taught_url: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands(
+    taught_url: str, keys: Keys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Train, look, roll back, put in force again; each says what it did, and a wrong one what is wrong."""
     for name, value in {
         "ENVIRONMENT": "development",
@@ -328,7 +332,11 @@ def test_the_commands(taught_url: str, keys: Keys, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(f"CHUMCHON_{name}", value)
 
     def said(*arguments: str) -> str:
-        return CliRunner().invoke(commands.cli, arguments).output
+        monkeypatch.setattr(sys, "argv", ["chumchon", *arguments])
+        with pytest.raises(SystemExit):
+            commands.main()
+        told = capsys.readouterr()
+        return told.out + told.err
 
     assert "version 1 is in force" in said("train")
     assert "nothing was trained" in said("train")

@@ -7,6 +7,7 @@ import httpx2
 import orjson
 import psycopg
 import pytest
+import sqlalchemy as sa
 from prometheus_client import generate_latest
 
 from exchange import OwnKeys, Peer, StatusCollector, generate_keys, routes
@@ -204,7 +205,7 @@ def test_a_database_that_is_away_is_503(parties: Parties, office: Party, monkeyp
     """Nothing was taken and nothing is lost: the sender tries again when it is told to."""
 
     def failing(*_: object, **__: object) -> None:
-        raise psycopg.OperationalError("the password is swordfish")
+        raise sa.exc.OperationalError("SELECT 1", None, psycopg.OperationalError("the password is swordfish"))
 
     monkeypatch.setattr(routes, "take", failing)
     response = send(signed(office.url + BATCH, parties.centre.exchange.keys, batch()))

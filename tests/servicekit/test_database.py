@@ -8,7 +8,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from servicekit.database import Query, ReadSession, Sessions, make_engine, make_read_sessions, make_sessions
+from servicekit.database import (
+    Query,
+    ReadSession,
+    Sessions,
+    make_engine,
+    make_read_sessions,
+    make_sessions,
+    taken_twice,
+)
 
 metadata = sa.MetaData()
 notes = sa.Table(
@@ -76,8 +84,9 @@ def test_reading_sessions_cannot_write(database_url: str) -> None:
     reading = make_engine(database_url, pool_size=1, read_only=True)
     with make_read_sessions(reading)() as session:
         assert isinstance(session, ReadSession)
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        with pytest.raises(sa.exc.InternalError) as refused:
             insert.first(session, body={}, at=AT)
+        assert isinstance(refused.value.orig, psycopg.errors.ReadOnlySqlTransaction)
     reading.dispose()
 
 
@@ -87,10 +96,34 @@ def test_a_connection_that_the_server_closed_is_replaced(sessions: Sessions, dat
         backend = session.scalar(sa.text("SELECT pg_backend_pid()"))
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
-    with pytest.raises(psycopg.OperationalError), sessions() as session:
+    with pytest.raises(sa.exc.OperationalError) as lost, sessions() as session:
         bodies.all(session)
+    assert lost.value.connection_invalidated
     with sessions() as session:
         assert bodies.all(session) == []
+
+
+def test_errors_are_those_of_sqlalchemy(sessions: Sessions) -> None:
+    """Of one family, whichever way a statement is run; with the driver's error, and without what was written."""
+    twice = Query(sa.insert(notes).values(id=1, body=sa.bindparam("body")))
+    with sessions.begin() as session:
+        twice.run(session, body={})
+    for again in (lambda it: twice.run(it, body="ความลับ"), lambda it: twice.run_many(it, [{"body": "ความลับ"}])):
+        with pytest.raises(sa.exc.IntegrityError) as caught, sessions.begin() as session:
+            again(session)
+        assert "notes_pkey" == taken_twice(caught.value)
+        assert caught.value.orig is caught.value.__cause__
+        assert "ความลับ" not in str(caught.value)
+    divided = Query(sa.select(sa.literal(1) / sa.bindparam("by", type_=sa.Integer)))
+    with pytest.raises(sa.exc.DataError), sessions() as session:
+        divided.scalar(session, by=0)
+
+
+def test_another_broken_rule_is_not_taken_twice(sessions: Sessions) -> None:
+    """Only what is there already is."""
+    with pytest.raises(sa.exc.IntegrityError) as caught, sessions.begin() as session:
+        Query(sa.insert(notes).values(body=sa.null())).run(session)
+    assert None is taken_twice(caught.value)
 
 
 def test_errors_never_carry_what_was_written(sessions: Sessions) -> None:

@@ -9,8 +9,8 @@ from chumchon.channels.desk import Desk
 from chumchon.channels.tags import Tags
 from chumchon.channels.taking import Place, receive, take_mail
 from chumchon.codes import MailOutcome
-from servicekit.blobs import Blobs
 from servicekit.clock import utc_now
+from servicekit.files.storing import FileStore
 
 from ..conftest import Office  # noqa: TID252  # the tests are no package that has a name
 
@@ -33,9 +33,9 @@ def mail_bytes(name: str, **placed: str) -> bytes:
 @pytest.fixture
 def desk(office: Office, tmp_path: Path) -> Desk:
     """A desk that acknowledges, and reads no scans."""
-    office.app.state.blobs = blobs = Blobs(tmp_path / "files")
+    office.app.state.store = store = FileStore((tmp_path / "files").as_uri())
     return Desk(
-        blobs=blobs,
+        store=store,
         deadlines=office.app.state.deadlines,
         tags=Tags([TAG_KEY]),
         own_addresses=frozenset({OUR_ADDRESS}),

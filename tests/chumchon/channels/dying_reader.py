@@ -21,8 +21,8 @@ from chumchon.channels.desk import Desk
 from chumchon.channels.mailbox import MailboxAccount, MailReader
 from chumchon.channels.tags import Tags
 from chumchon.deadlines import Deadlines
-from servicekit.blobs import Blobs
 from servicekit.database import make_engine, make_sessions
+from servicekit.files.storing import FileStore
 from thaikit.calendar import Holidays
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -57,7 +57,7 @@ def main() -> None:
     owner, name = STEPS[told["step"]]
     setattr(owner, name, dying(getattr(owner, name), told["moment"]))
     desk = Desk(
-        blobs=Blobs(Path(told["files"])),
+        store=FileStore(Path(told["files"]).as_uri()),
         deadlines=Deadlines(15, Holidays()),
         tags=Tags([told["tag_key"]]),
         acknowledges=True,

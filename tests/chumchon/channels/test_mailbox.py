@@ -17,7 +17,7 @@ from chumchon.channels import mailbox
 from chumchon.channels.desk import Desk
 from chumchon.channels.mailbox import MailReader
 from chumchon.channels.taking import Arrival, take_mail
-from chumchon.channels.working import working
+from servicekit.alongside import beside
 from servicekit.testing import eventually
 
 from ..conftest import Json, Office  # noqa: TID252  # the tests are no package that has a name
@@ -132,7 +132,7 @@ def test_a_mail_too_large_is_a_case_that_says_so(office: Office, desk: Desk, dov
 def test_news_come_by_idle(office: Office, reader: MailReader, dovecot: Dovecot, user: str) -> None:
     """A mail that arrives while the reader waits is taken at once, long before it would look again."""
     dovecot.put(user, mail_bytes("utf8_base64"))
-    with working({"mail-reader": reader.run}) as check:
+    with beside(reader.run, name="mail-reader") as check:
         eventually(lambda: 1 == dovecot.count(user, "Taken"))
         dovecot.put(user, mail_bytes("html_only"))
         eventually(lambda: 2 == dovecot.count(user, "Taken"), within_seconds=15)

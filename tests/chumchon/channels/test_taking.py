@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from chumchon.channels.desk import Desk
 from chumchon.channels.tags import Tags
 from chumchon.codes import MailOutcome
+from servicekit.files.storing import key_of
 
 from ..conftest import Json, Office  # noqa: TID252  # the tests are no package that has a name
 from .conftest import OUR_ADDRESS, TAG_KEY, TakeMail, mail_bytes
@@ -265,7 +266,7 @@ def test_a_scan_is_added_by_hand(office: Office, desk: Desk) -> None:
     assert ("scan", "letter.pdf", "application/pdf", len(scan)) == tuple(
         added[0][name] for name in ("kind", "filename", "media_type", "bytes")
     )
-    assert scan == desk.blobs.get(added[0]["sha256"])
+    assert scan == b"".join(desk.store.read(key_of(added[0]["sha256"])))
     assert ["open", "route", "amend"] == [
         entry["action"] for entry in office.done("GET", f"/cases/{case['id']}/history")["items"]
     ]

@@ -37,7 +37,7 @@ def test_what_is_set_up_works(office: Office, keys: Keys, tmp_path: Path) -> Non
     """Mailbox, folders and sending, each by itself."""
     told = settings(
         keys,
-        files_folder=tmp_path / "files",
+        files_url=(tmp_path / "files").as_uri(),
         imap_host="imap.example",
         imap_username="info",
         imap_password="secret",
@@ -56,7 +56,7 @@ def test_what_is_set_up_works(office: Office, keys: Keys, tmp_path: Path) -> Non
     [
         ({"imap_host": "imap.example"}, "imap_username"),
         ({"smtp_host": "smtp.example", "mail_from": "info@chumchon.go.th"}, "mail_tag_key"),
-        ({"fax_folder": "/fax"}, "files_folder"),
+        ({"fax_folder": "/fax"}, "files_url"),
     ],
 )
 def test_half_a_setup_is_refused(keys: Keys, told: dict[str, str], missing: str) -> None:

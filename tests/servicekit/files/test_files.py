@@ -16,7 +16,6 @@ from PIL import Image, ImageCms, PngImagePlugin
 from servicekit.files.kinds import EXTENSIONS, MediaType, holds, named_as
 from servicekit.files.receiving import digest_of
 from servicekit.files.scanning import ClamAV, ScannerUnavailable
-from servicekit.files.storing import FileStore
 from servicekit.files.stripping import MalformedImage, strip_metadata
 
 SECRET = b"13.7563N-100.5018E"
@@ -232,18 +231,6 @@ def test_no_verdict_is_no_clean_bill(clamd: FakeClamd, on_disk: Callable[[bytes]
     for url in (clamd.url, "tcp://127.0.0.1:1", f"unix:{tmp_path}/nobody"):
         with pytest.raises(ScannerUnavailable):
             ClamAV(url, timeout_seconds=5).threat_in(on_disk(b"BUSY"))
-
-
-def test_a_store_gives_back_what_it_kept(on_disk: Callable[[bytes], BinaryIO], tmp_path: Path) -> None:
-    """In a folder that it makes itself."""
-    store = FileStore((tmp_path / "แฟ้ม" / "x").as_uri())
-    content = bytes(range(256)) * 3000
-    store.keep("0190", on_disk(content))
-    assert content == b"".join(store.read("0190"))
-    store.forget("0190")
-    store.forget("0190")
-    with pytest.raises(FileNotFoundError):
-        store.read("0190")
 
 
 def test_a_digest_is_that_of_the_whole_file(on_disk: Callable[[bytes], BinaryIO]) -> None:

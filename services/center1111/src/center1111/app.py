@@ -1,18 +1,14 @@
 """The Centre put together."""
 
-import contextlib
-import functools
 import re
 import threading
-from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
-import sqlalchemy as sa
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from center1111 import bulk, places
 from center1111.answers import routes as answers
@@ -44,26 +40,12 @@ from center1111.tracking import public as complainants
 from center1111.tracking import routes as tracking
 from center1111.verification import routes as verification
 from center1111.watching import watches
-from exchange import (
-    PROBLEMS as EXCHANGE_PROBLEMS,
-)
-from exchange import (
-    Exchange,
-    ExchangeMetrics,
-    OwnKeys,
-    Relay,
-    StatusCollector,
-    Upkeep,
-    alarms_router,
-    announcing,
-    exchange_router,
-    keys_router,
-    upkeep,
-)
+from exchange import PROBLEMS as EXCHANGE_PROBLEMS
+from exchange import Upkeep, host_exchange
+from servicekit.alongside import prepared, run_alongside
 from servicekit.code_lists import code_lists_router
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
-from servicekit.identity import require
 from servicekit.mail_queue import MAILS_WAITING
 from servicekit.migrating import head_of
 from servicekit.queues import QueueCollector
@@ -88,14 +70,9 @@ _TAGS: Final[list[dict[str, Any]]] = [
 ]
 
 
-def make_exchange(settings: Settings) -> Exchange:
-    """The Centre in the exchange, as its settings say."""
-    return Exchange.between(PARTY, settings.base_url, OwnKeys.read(settings.exchange_keys_file), settings.agencies)
-
-
 def create_app(settings: Settings) -> FastAPI:
     """The Centre as an ASGI application; with a relay inside unless the settings say otherwise."""
-    exchange = make_exchange(settings)
+    deadlines = settings.deadlines()
     app = create_service(
         settings=settings,
         audience=PARTY,
@@ -134,89 +111,39 @@ def create_app(settings: Settings) -> FastAPI:
         tags=_TAGS,
         streamed=_STREAMED,
     )
-    app.state.exchange = exchange
-    app.state.deadlines = settings.deadlines()
-    store = FileStore(settings.attachments_url)
-    app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
-    if app.state.vault.scanner is not None:
-        rescanning = functools.partial(rescan, app.state.sessions, app.state.vault)
-        app.state.alongside.append(_threaded("rescanning", rescanning, app))
-    app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
+    sessions = app.state.sessions
+    app.state.deadlines = deadlines
     app.state.writers = settings.writers()
-    app.state.imports_bell = threading.Event()
-    desk = Desk(app.state.sessions, app.state.deadlines, app.state.writers)
-    importing = functools.partial(run_imports, desk, app.state.imports_bell)
-    app.state.alongside.append(_threaded("importing", importing, app, wake=app.state.imports_bell.set))
     app.state.required_checks = settings.required_checks
     app.state.letterhead = settings.letterhead
     app.state.reopen_within = timedelta(days=settings.reopen_within_days)
-    exchange.enrol(app.state.sessions)
-    metrics = ExchangeMetrics(app.state.metrics.registry)
-    app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
     app.state.metrics.registry.register(
         QueueCollector(app.state.read_sessions, {"imports": IMPORTS_WAITING, "mail": MAILS_WAITING})
     )
-    readers, operators = Depends(require("operator", "auditor")), Depends(require("operator"))
-    told = effects(app.state.deadlines)
-    app.include_router(
-        exchange_router(
-            exchange, told, operators=operators, readers=readers, metrics=metrics, source=DescribedFiles(store)
-        ),
-        prefix="/v1",
+    store = FileStore(settings.attachments_url)
+    app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
+    app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
+    host_exchange(
+        app,
+        settings.exchange(PARTY),
+        effects(deadlines),
+        Upkeep(watches(settings.limits()), deadlines.holidays, settings.alarms.ways()),
+        operators=["operator"],
+        readers=["operator", "auditor"],
+        alarm_readers=OFFICERS,
+        source=DescribedFiles(store),
+        relay_in_service=settings.relay_in_service,
     )
-    watched = watches(settings.limits())
-    app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS))), prefix="/v1")
-    app.include_router(keys_router(exchange))
-    app.state.alongside.append(_warm())
-    app.state.alongside.append(_closing(exchange))
-    plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways())
-    app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, told, plan)))
-    engine: sa.Engine = app.state.sessions.kw["bind"]
-    if settings.relay_in_service:
-        relay = Relay(exchange, app.state.sessions, metrics)
-        app.state.alongside.append(_threaded("relay", relay.run, app))
-    else:
-        app.state.alongside.append(_in_async(announcing(exchange.bell, engine)))
+    app.state.alongside.append(prepared(warm_up))
+    app.state.imports_bell = threading.Event()
+    desk = Desk(sessions, deadlines, app.state.writers)
+    importing = partial(run_imports, desk, app.state.imports_bell)
+    run_alongside(app, "importing", importing, wake=app.state.imports_bell.set)
+    if app.state.vault.scanner is not None:
+        run_alongside(app, "rescanning", partial(rescan, sessions, app.state.vault))
     if settings.remind_in_service:
-        reminding = make_reminding(app.state.sessions, settings)
-        app.state.alongside.append(_threaded("reminding", reminding.run, app))
-    postman = make_postman(app.state.sessions, settings)
+        run_alongside(app, "reminding", make_reminding(sessions, settings).run)
+    postman = make_postman(sessions, settings)
     if postman is not None and settings.mail_in_service:
-        app.state.alongside.append(_threaded("postman", postman.run, app))
+        run_alongside(app, "postman", postman.run)
     return app
-
-
-@contextlib.asynccontextmanager
-async def _warm() -> AsyncIterator[None]:
-    """Load the Thai dictionary before the first request needs it."""
-    await anyio.to_thread.run_sync(warm_up)
-    yield
-
-
-@contextlib.asynccontextmanager
-async def _closing(exchange: Exchange) -> AsyncIterator[None]:
-    yield
-    exchange.close()
-
-
-@contextlib.asynccontextmanager
-async def _threaded(
-    name: str, work: Callable[[threading.Event], Any], app: FastAPI, *, wake: Callable[[], Any] = lambda: None
-) -> AsyncIterator[None]:
-    """Run `work` in a thread as long as the service lives, which is not ready without it; `wake` ends its waiting."""
-    stop = threading.Event()
-    thread = threading.Thread(target=work, args=(stop,), name=name)
-    app.state.checks[name] = lambda: None if thread.is_alive() else f"the {name} inside the service has ended"
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        wake()
-        await anyio.to_thread.run_sync(thread.join)
-
-
-@contextlib.asynccontextmanager
-async def _in_async(context: contextlib.AbstractContextManager[None]) -> AsyncIterator[None]:
-    with context:
-        yield

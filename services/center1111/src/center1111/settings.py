@@ -1,10 +1,9 @@
 """The Centre's settings: environment variables `CENTER1111_<NAME>`, or files of those names in /run/secrets."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
@@ -12,9 +11,9 @@ from center1111.deadlines import Deadlines, Role, Rung
 from center1111.letterhead import Letterhead
 from center1111.watching import Limits
 from center1111.writers import Writers
-from exchange import AlarmSettings, Peer
+from exchange import ExchangeSettings
+from servicekit.files.storing import STORE_URL
 from servicekit.mail import MailSettings
-from servicekit.settings import ServiceSettings
 from thaikit.calendar import holidays_with
 
 PREFIX: Final = "CENTER1111_"
@@ -27,28 +26,12 @@ _LADDER: Final = (
 )
 
 
-class PeerSettings(BaseModel):
-    """A party that the Centre exchanges with: its base URL, pinned keys (else fetched), and the types it may send."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str
-    jwks: Mapping[str, Any] | None = None
-    types: frozenset[str] | None = None
-
-
-class Settings(MailSettings, ServiceSettings):
+class Settings(MailSettings, ExchangeSettings):
     """What the Centre is told by its operator."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     port: int = Field(8001, ge=1, le=65535, description="The port to listen on.")
-    exchange_keys_file: Path = Field(description="The Centre's private JWK Set (Ed25519); the first key signs.")
-    peers: Annotated[
-        Mapping[str, PeerSettings],
-        Field(description='The agencies by code, as JSON: {"chumchon": {"url": "http://127.0.0.1:8002"}}'),
-    ] = {}
-    relay_in_service: bool = Field(default=True, description="Run a relay inside the service.")
     answer_within_days: int = Field(
         15,
         ge=1,
@@ -60,7 +43,7 @@ class Settings(MailSettings, ServiceSettings):
     )
     attachments_url: str = Field(
         "file:///var/lib/center1111/attachments",
-        pattern=r"^(file:///|s3://|gs://|az://).+",
+        pattern=STORE_URL,
         description="Where attached files are kept: a folder, or s3://bucket/prefix with AWS_ENDPOINT,"
         " AWS_ACCESS_KEY_ID and so on.",
     )
@@ -100,16 +83,7 @@ class Settings(MailSettings, ServiceSettings):
     )
     repeat_writer_from: int = Field(5, ge=2, description="From which complaint on somebody is a repeat writer.")
     repeat_writer_within_days: int = Field(365, ge=1, description="Within how many days those complaints count.")
-    special_days_file: Path | None = Field(
-        None, description="Days that the cabinet made holidays or working days: `+ 2026-01-02 name` or `- 2026-05-13`."
-    )
-
-    undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
-    question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
-    alarms: AlarmSettings = Field(
-        AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
-    )
     mail_in_service: bool = Field(default=True, description="Send mails inside the service, if smtp_host is set.")
     reopen_within_days: int = Field(
         30, ge=0, description="Days after an answer during which its complainant may ask to reopen the complaint."
@@ -140,18 +114,12 @@ class Settings(MailSettings, ServiceSettings):
             thai_digits=self.letter_thai_digits,
         )
 
-    @property
-    def agencies(self) -> list[Peer]:
-        """The peers as the exchange knows them."""
-        return [Peer(code=code, url=peer.url, jwks=peer.jwks, types=peer.types) for code, peer in self.peers.items()]
-
     def deadlines(self) -> Deadlines:
         """The limits, with the holidays of government offices and the operator's special days."""
-        lines = self.special_days_file.read_text("utf-8").splitlines() if self.special_days_file else ()
         return Deadlines(
             self.answer_within_days,
             self.referral_within_days,
-            holidays_with(lines),
+            holidays_with(self.special_days()),
             verify_within_days=self.verify_within_days,
             tell_within_days=self.tell_within_days,
             near_due_days=self.near_due_days,

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from servicekit.files.storing import STORE_URL
 from servicekit.mail import MailSettings
 
 
@@ -18,8 +19,11 @@ class ChannelSettings(MailSettings):
     channels_in_service: bool = Field(
         default=False, description="Whether the service reads the mailbox and folders and sends mails by itself."
     )
-    files_folder: Path | None = Field(
-        None, description="Where originals, attachments and scans are kept; all processes of the Office share it."
+    files_url: str | None = Field(
+        None,
+        pattern=STORE_URL,
+        description="Where originals, attachments and scans are kept, for all processes of the Office: file:///folder,"
+        " or s3://bucket/prefix with AWS_ENDPOINT, AWS_ACCESS_KEY_ID and so on.",
     )
     imap_host: str | None = Field(None, description="The mail server of info@…; without it, no mailbox is read.")
     imap_port: int = Field(993, ge=1, le=65535, description="993 with tls, 143 with starttls or none.")
@@ -68,6 +72,6 @@ class ChannelSettings(MailSettings):
         if (self.imap_host is not None or self.smtp_host is not None) and self.mail_tag_key is None:
             raise ValueError("imap_host and smtp_host need mail_tag_key, by which replies find their case")
         arriving = (self.imap_host, self.fax_folder, self.po_box_folder)
-        if any(way is not None for way in arriving) and self.files_folder is None:
-            raise ValueError("imap_host, fax_folder and po_box_folder need files_folder, where originals are kept")
+        if any(way is not None for way in arriving) and self.files_url is None:
+            raise ValueError("imap_host, fax_folder and po_box_folder need files_url, where originals are kept")
         return self

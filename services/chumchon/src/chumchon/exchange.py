@@ -13,11 +13,12 @@ from chumchon.codes import MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.intake.actions import amend_case, open_referred_case, open_referred_cases
 from chumchon.journey import Move, State
+from chumchon.problems import PROBLEMS
 from chumchon.records import Case, Referral
 from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
 from chumchon.work_groups import Topic
-from exchange import BulkHandler, Handler
+from exchange import BulkHandler, Effects, Handler
 from exchange.attachments import want
 from schemas import (
     Message,
@@ -119,6 +120,11 @@ def recalled() -> Mapping[str, Handler]:
         "referral.question.v1": asked,
         "referral.answered.v1": answered,
     }
+
+
+def effects(deadlines: Deadlines) -> Effects:
+    """What messages do here."""
+    return Effects(handlers(deadlines), PROBLEMS, recalled=recalled(), bulk=BULK_HANDLERS)
 
 
 def _own_case(session: Session, message: Message) -> Case:

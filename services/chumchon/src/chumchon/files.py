@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from chumchon.codes import FileKind
 from chumchon.records import CaseFile
-from servicekit.blobs import Blobs
 from servicekit.database import Query
+from servicekit.files.receiving import size_of
+from servicekit.files.storing import FileStore
 from servicekit.ids import uuid7
 
 
@@ -29,10 +30,10 @@ class KeptFile:
 
 
 def keep_file(
-    blobs: Blobs, kind: FileKind, *, filename: str, media_type: str, content: bytes, pages: int | None = None
+    store: FileStore, kind: FileKind, *, filename: str, media_type: str, file: BinaryIO, pages: int | None = None
 ) -> KeptFile:
     """Keep the bytes. Before the transaction that names them: what that leaves behind when it fails, harms nobody."""
-    return KeptFile(kind, filename, media_type, len(content), blobs.put(content), pages)
+    return KeptFile(kind, filename, media_type, size_of(file), store.keep_by_digest(file), pages)
 
 
 def add_files(session: Session, case_id: UUID, files: Iterable[KeptFile], *, now: datetime) -> None:

@@ -119,8 +119,8 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
     FilesNotKept: Problem(
         "files-not-kept",
         HTTPStatus.CONFLICT,
-        Words("ระบบยังไม่ได้ตั้งที่เก็บไฟล์", "No folder for files is set up"),
-        Words("โปรดให้ผู้ดูแลระบบตั้งค่า CHUMCHON_FILES_FOLDER", "Ask the operator to set CHUMCHON_FILES_FOLDER."),
+        Words("ระบบยังไม่ได้ตั้งที่เก็บไฟล์", "No store for files is set up"),
+        Words("โปรดให้ผู้ดูแลระบบตั้งค่า CHUMCHON_FILES_URL", "Ask the operator to set CHUMCHON_FILES_URL."),
     ),
     FileNotFound: Problem(
         "file-not-found",

@@ -2,7 +2,7 @@
 
 Every message is applied exactly once, in order, or stands where an operator sees why not. A service owes messages
 inside its transactions (`owe`), takes those of its peers through its handlers (`take`, `exchange_router`), and runs
-any number of relays (`Relay`). See docs/exchange.md.
+any number of relays (`Relay`); `host_exchange` and `run_relay` put all of that into a service. See docs/exchange.md.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from exchange import operating, routes
 from exchange.alarms import Watch as Watch
 from exchange.alarms import exchange_watches as exchange_watches
 from exchange.attachments import AttachmentSource as AttachmentSource
+from exchange.hosting import host_exchange as host_exchange
+from exchange.hosting import run_relay as run_relay
 from exchange.inbox import BulkHandler as BulkHandler
 from exchange.inbox import Effects as Effects
 from exchange.inbox import Handler as Handler
@@ -36,11 +38,9 @@ from exchange.relay import Relay as Relay
 from exchange.relay import RelaySettings as RelaySettings
 from exchange.routes import exchange_router as exchange_router
 from exchange.routes import keys_router as keys_router
+from exchange.settings import ExchangeSettings as ExchangeSettings
 from exchange.tables import metadata as metadata
 from exchange.upkeep import Upkeep as Upkeep
-from exchange.upkeep import upkeep as upkeep
-from exchange.waking import announcing as announcing
-from exchange.waking import listening as listening
 from servicekit.problems import DomainError, Problem
 
 PROBLEMS: Mapping[type[DomainError], Problem] = {**routes.PROBLEMS, **operating.PROBLEMS}

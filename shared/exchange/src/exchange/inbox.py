@@ -132,8 +132,8 @@ def take(
     The receipts hold only once the transaction is committed.
 
     Raises:
-        psycopg.Error, sqlalchemy.exc.DBAPIError: the database cannot go on (a lost connection, a deadlock, no space);
-            nothing was taken, and the sender is to try again.
+        sqlalchemy.exc.DBAPIError: the database cannot go on (a lost connection, a deadlock, no space); nothing was
+            taken, and the sender is to try again.
     """
     subjects = sorted({arrival.message.subject for arrival in arrivals if arrival.message})
     taken = {row.subject: row.taken_sequence for row in _LOCK.all(session, source=source, subjects=subjects)}
@@ -294,11 +294,10 @@ def _apply_alone(session: Session, effect: _Effect, effects: Effects, now: datet
 
 def _is_the_databases(error: Exception) -> bool:
     """Whether the database, or the connection to it, failed: no fault of the message."""
-    if isinstance(error, sa.exc.TimeoutError):
-        return True
-    cause = getattr(error, "orig", None) or error
-    of_the_message = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException)
-    return isinstance(cause, psycopg.Error) and not isinstance(cause, of_the_message)
+    if isinstance(error, sa.exc.DBAPIError):
+        of_the_message = isinstance(error, sa.exc.IntegrityError | sa.exc.DataError)
+        return not of_the_message and not isinstance(error.orig, psycopg.errors.RaiseException)
+    return isinstance(error, sa.exc.TimeoutError)
 
 
 def _write(session: Session, plan: _Plan, *, source: str, taken: Mapping[UUID, int], now: datetime) -> None:

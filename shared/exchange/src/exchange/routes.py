@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 from fastapi import APIRouter, Request, Response, params
@@ -111,7 +110,7 @@ class _Taking:
         try:
             with sessions.begin() as session:
                 receipts = take(session, arrivals, source=peer, effects=effects, now=utc_now())
-        except (psycopg.Error, sa.exc.SQLAlchemyError) as error:
+        except sa.exc.SQLAlchemyError as error:
             log.error(  # noqa: TRY400  # a traceback would end with the error's text, which may quote a message
                 "messages not taken", peer=peer, messages=len(arrivals), **describe(error)
             )

@@ -1,8 +1,8 @@
 """What every party does regularly: look after what waits and tell of it, fetch attachments, compare ledgers nightly."""
 
 import threading
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -61,13 +61,10 @@ def compare_with_all(exchange: Exchange, sessions: Sessions, effects: Effects) -
         raise NotComparedError(", ".join(failed))
 
 
-@contextmanager
-def upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: Upkeep) -> Iterator[None]:
-    """A thread that does the regular work; any number of processes may run one."""
-    fetcher = Fetcher(exchange, sessions)
-    jobs = Jobs(
-        sessions,
-        [
+def run_upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: Upkeep, stop: threading.Event) -> None:
+    """Do the regular work until `stop` is set; any number of processes may."""
+    with closing(Fetcher(exchange, sessions)) as fetcher:
+        jobs = [
             Job("attachments", fetcher.fetch_what_is_due, every(FETCH_EVERY)),
             Job("watch", lambda: plan.look(sessions), every(LOOK_EVERY)),
             Job(
@@ -76,14 +73,5 @@ def upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: Upkee
                 nightly(NIGHT_HOUR_UTC),
                 at_once=False,
             ),
-        ],
-    )
-    stop = threading.Event()
-    thread = threading.Thread(target=jobs.run, args=(stop,), name="upkeep", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        fetcher.close()
+        ]
+        Jobs(sessions, jobs).run(stop)

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 
+from servicekit.alongside import beside
 from servicekit.problems import describe
 
 CHANNEL = "exchange_owed"
@@ -81,10 +82,9 @@ def listening(bell: Bell, engine: sa.Engine) -> Iterator[None]:
 @contextlib.contextmanager
 def _beside(engine: sa.Engine, work: _Work, *, name: str) -> Iterator[None]:
     """A thread with an autocommit connection of its own, connected again when it breaks."""
-    stop = threading.Event()
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
-    def run() -> None:
+    def run(stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 with psycopg.connect(url, autocommit=True, application_name=name) as connection:
@@ -93,10 +93,5 @@ def _beside(engine: sa.Engine, work: _Work, *, name: str) -> Iterator[None]:
                 log.warning("exchange wake-ups interrupted", **describe(error))
                 stop.wait(_RECONNECT_SECONDS)
 
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.start()
-    try:
+    with beside(run, name=name):
         yield
-    finally:
-        stop.set()
-        thread.join()

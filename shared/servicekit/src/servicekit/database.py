@@ -4,9 +4,11 @@ SQLAlchemy's session owns the transaction; its run time for executing statements
 does, so hot paths run Core statements that were compiled once, on the driver's own cursor (`Query`).
 """
 
+import operator
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
 import psycopg
@@ -20,6 +22,12 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 IDLE_SECONDS_BEFORE_PING = 1.0
 """A pooled connection that has rested longer is tried before use: the server may have been restarted meanwhile."""
+
+_Cursor: TypeAlias = psycopg.Cursor[Any]
+_Found = TypeVar("_Found")
+_ALL: Callable[[_Cursor], list[Any]] = psycopg.Cursor.fetchall
+_NEXT: Callable[[_Cursor], Any] = psycopg.Cursor.fetchone
+_ROWCOUNT: Callable[[_Cursor], int] = operator.attrgetter("rowcount")
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are not annotated
 _NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # as above
@@ -70,12 +78,25 @@ def make_read_sessions(engine: sa.Engine) -> ReadSessions:
     return sessionmaker(engine, class_=ReadSession, expire_on_commit=False, autoflush=False)
 
 
+@contextmanager
+def connected(url: str, *, name: str, pool_size: int = 1) -> Iterator[Sessions]:
+    """Sessions that write, for a command: their connections are closed at the end."""
+    engine = make_engine(url, pool_size=pool_size, name=name)
+    try:
+        yield make_sessions(engine)
+    finally:
+        engine.dispose()
+
+
 class Query:
     """A Core statement, compiled once and run on the driver's cursor inside the session's transaction.
 
     Parameters are the statement's `bindparam` names, passed by keyword. Rows are named tuples of what the driver makes
     of the columns: `UUID`, aware `datetime` in UTC, decoded JSON. Lists go in as `= ANY(:values)`; a statement with
     `IN` of a list cannot be compiled once and is refused.
+
+    Errors are SQLAlchemy's own (`sqlalchemy.exc.IntegrityError` and so on), as from `session.execute`: the driver's is
+    their `orig`.
 
     With `plan_for_values` PostgreSQL plans it for the values of each run, as is right where these decide which index
     is good; else it soon keeps one plan for all.
@@ -97,34 +118,52 @@ class Query:
 
     def all(self, session: Session, **values: object) -> list[Any]:
         """All rows."""
-        return self._run(session, values).fetchall()
+        return self._run(session, values, _ALL)
 
     def first(self, session: Session, **values: object) -> Any | None:  # noqa: ANN401  # rows are as wide as the query
         """The first row, or None."""
-        return self._run(session, values).fetchone()
+        return self._run(session, values, _NEXT)
 
     def scalar(self, session: Session, **values: object) -> Any | None:  # noqa: ANN401  # as above
         """The first column of the first row, or None."""
-        row = self._run(session, values).fetchone()
+        row = self._run(session, values, _NEXT)
         return None if row is None else row[0]
 
     def run(self, session: Session, **values: object) -> int:
         """Run it for its effect; the number of rows it touched."""
-        return self._run(session, values).rowcount
+        return self._run(session, values, _ROWCOUNT)
 
     def run_many(self, session: Session, many: Iterable[Mapping[str, object]]) -> None:
         """Run it once for each of `many`, in one pipeline to the server."""
         cursor = _cursor(session)
-        cursor.executemany(self.sql, [self._bound(values) for values in many])
-
-    def _run(self, session: Session, values: Mapping[str, object]) -> psycopg.Cursor[Any]:
-        cursor = _cursor(session)
+        rows = [self._bound(values) for values in many]
         try:
-            return cursor.execute(self.sql, self._bound(values), prepare=self._prepare)
-        except psycopg.OperationalError:
-            if cursor.connection.broken:
-                session.connection().invalidate()
-            raise
+            cursor.executemany(self.sql, rows)
+        except psycopg.Error as error:
+            raise self._failed(session, cursor, error) from error
+
+    def _run(self, session: Session, values: Mapping[str, object], found: Callable[[_Cursor], _Found]) -> _Found:
+        cursor = _cursor(session)
+        bound = self._bound(values)
+        try:
+            return found(cursor.execute(self.sql, bound, prepare=self._prepare))
+        except psycopg.Error as error:
+            raise self._failed(session, cursor, error) from error
+
+    def _failed(self, session: Session, cursor: _Cursor, error: psycopg.Error) -> Exception:
+        """The driver's error as SQLAlchemy tells it; a broken connection goes back to no pool."""
+        broken = cursor.connection.broken
+        if broken:
+            session.connection().invalidate()
+        return sa.exc.DBAPIError.instance(
+            self.sql,
+            None,  # no parameters: they may be personal data
+            error,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=broken,
+            dialect=_DIALECT,
+        )
 
     def _bound(self, values: Mapping[str, object]) -> list[object]:
         bound = {**self._constants, **values}
@@ -133,7 +172,13 @@ class Query:
         return [bound[name] for name in self._names]
 
 
-def _cursor(session: Session) -> psycopg.Cursor[Any]:
+def taken_twice(error: sa.exc.IntegrityError) -> str | None:
+    """The name of the constraint or index by which there is such a row already; None if it is another rule."""
+    found = error.orig
+    return found.diag.constraint_name if isinstance(found, psycopg.errors.UniqueViolation) else None
+
+
+def _cursor(session: Session) -> _Cursor:
     """A cursor that takes `$1, $2 …` as the server does: the driver would translate long statements on every run."""
     if session.autoflush:
         session.flush()

@@ -137,8 +137,10 @@ class Claim:
                 expires_at=now + kept_for,
                 now=now,
             )
-        except psycopg.errors.LockNotAvailable as error:
-            raise StillRunning from error
+        except sa.exc.OperationalError as error:
+            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise StillRunning from error
+            raise
         _limit_wait.run(session, milliseconds="0")
         if first is not None:
             return None

@@ -350,7 +350,7 @@ def install_problems(app: FastAPI, problems: Mapping[type[DomainError], Problem]
     app.add_exception_handler(DomainError, domain_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, http_error)
-    for kind in (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError, psycopg.OperationalError):
+    for kind in (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError):
         app.add_exception_handler(kind, _answer_unavailable)
 
     @app.get("/problems/{slug}", include_in_schema=False)

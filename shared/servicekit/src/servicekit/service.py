@@ -1,8 +1,8 @@
 """A service put together: one FastAPI application with everything that all routes share."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -10,21 +10,20 @@ import anyio.to_thread
 import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI, Response
+from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from servicekit import idempotency, identity, rate_limits
+from servicekit.alongside import Check
 from servicekit.database import make_engine, make_read_sessions, make_sessions
 from servicekit.documenting import describe_problems, install_docs
-from servicekit.files import receiving, scanning
+from servicekit.files import receiving, scanning, storing
 from servicekit.identity import Identity
 from servicekit.observing import Metrics, ObservingMiddleware
 from servicekit.problems import DomainError, Problem, install_problems
 from servicekit.rate_limits import Rate
 from servicekit.settings import ServiceSettings
-
-Check = Callable[[], str | None]
-"""Looks at one thing that the service needs: None when it is well, else what is wrong. It may block."""
 
 EXPOSED_HEADERS = (
     "API-Version",
@@ -56,8 +55,8 @@ def create_service(
     """An application with its routes under `/v1`, problems, identity, metrics and health.
 
     `app.state` carries what requests need: `sessions`, `read_sessions`, `identity`, `metrics`, `rate_limits`, `checks`
-    (a name -> `Check` mapping that `/readyz` runs; add to it) and `alongside` (async context managers that live as
-    long as the application; add to it before it starts).
+    (a name -> `Check` mapping that `/readyz` runs; add to it) and `alongside` (context managers that live as long as
+    the application, entered and left in worker threads; add to it before it starts).
 
     Args:
         audience: the service's code, which its tokens name in `aud`.
@@ -72,17 +71,17 @@ def create_service(
         read_only=True,
     )
     metrics = Metrics()
-    alongside: list[AbstractAsyncContextManager[Any]] = []
+    alongside: list[AbstractContextManager[object]] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = 2 * settings.database_pool_size
         async with AsyncExitStack() as stack:
+            stack.callback(engine.dispose)
+            stack.callback(read_engine.dispose)
             for part in alongside:
-                await stack.enter_async_context(part)
+                await stack.enter_async_context(contextmanager_in_threadpool(part))
             yield
-        engine.dispose()
-        read_engine.dispose()
 
     app = FastAPI(
         title=title,
@@ -104,7 +103,7 @@ def create_service(
     }
     app.state.alongside = alongside
     app.state.checks = {"database": _database_check(read_engine, migrations_head)}
-    own = (identity, idempotency, rate_limits, receiving, scanning)
+    own = (identity, idempotency, rate_limits, receiving, scanning, storing)
     install_problems(app, {kind: problem for part in own for kind, problem in part.PROBLEMS.items()} | dict(problems))
     install_docs(app)
     _install_health(app)

@@ -167,7 +167,7 @@ class Stack:
         return self.data / "keys" / f"{service.code}.exchange.json"
 
     def _environment(self, service: Service, server: Server) -> Mapping[str, str]:
-        files = {f"{service.code.upper()}_FILES_FOLDER": str(self.data / "files" / service.code)}
+        files = {f"{service.code.upper()}_FILES_URL": (self.data / "files" / service.code).absolute().as_uri()}
         told = environment_of(
             service,
             database_url=server.url(service.code),

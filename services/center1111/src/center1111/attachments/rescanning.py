@@ -3,7 +3,6 @@
 import threading
 from typing import Final
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 
@@ -58,6 +57,6 @@ def rescan(
     while not stop.is_set():
         try:
             scan_what_waits(sessions, vault)
-        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+        except sa.exc.SQLAlchemyError as error:
             log.error("what waits for a scan cannot be looked for", **describe(error))  # noqa: TRY400  # as above
         stop.wait(every_seconds)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -116,7 +115,7 @@ class Reminding:
             try:
                 with self._sessions.begin() as session:
                     made = make_reminders(session, self._deadlines, addressed=self._addressed, now=utc_now())
-            except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+            except sa.exc.SQLAlchemyError as error:
                 log.error("reminders stand still", error=type(error).__name__)  # noqa: TRY400  # no trace needed
             else:
                 if made:

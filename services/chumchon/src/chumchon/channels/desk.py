@@ -7,7 +7,7 @@ from typing import Final
 from chumchon.channels.tags import Tags
 from chumchon.deadlines import Deadlines
 from chumchon.intake.evidence import CLOCKS_DIFFER_BY
-from servicekit.blobs import Blobs
+from servicekit.files.storing import FileStore
 
 MAX_SUBJECT: Final = 300
 MAX_TEXT: Final = 20_000
@@ -26,7 +26,7 @@ class Desk:
         ocr_command: the program that reads scans (tesseract), if there is one.
     """
 
-    blobs: Blobs
+    store: FileStore
     deadlines: Deadlines
     tags: Tags
     own_addresses: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ with a dot or end in .part or .tmp, and files changed a moment ago. Beside `scan
 """
 
 import hashlib
+import io
 import mimetypes
 import threading
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
-import psycopg
 import sqlalchemy as sa
 import structlog
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from chumchon.records import TakenFile
 from schemas.bodies import Kind
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
+from servicekit.files.storing import StoreUnavailable
 from servicekit.problems import describe
 from thaikit.calendar import bangkok_date, long_date
 
@@ -91,8 +92,8 @@ class FolderReader:
                     taken += 1
             except FileNotFoundError:
                 continue  # another watcher was quicker
-            except (sa.exc.OperationalError, psycopg.OperationalError):
-                raise
+            except (sa.exc.OperationalError, StoreUnavailable):
+                raise  # the database or the store is away, so all others would fare alike
             except Exception as error:  # noqa: BLE001  # it stays where it is, and is tried again
                 log.error("file not taken in", folder=self._folder.channel, **describe(error))  # noqa: TRY400  # as above
         return taken
@@ -110,7 +111,7 @@ class FolderReader:
             try:
                 with self._sessions.begin() as session:
                     take_paper(session, paper, self._desk, now=self._clock())
-            except (sa.exc.IntegrityError, psycopg.IntegrityError):
+            except sa.exc.IntegrityError:
                 if not self._is_known(path.name, sha256):
                     raise
         for done in (path.with_suffix(".json"), path):
@@ -126,11 +127,11 @@ class FolderReader:
         scan = read_scan(content, ocr_command=self._desk.ocr_command, ocr_timeout=self._desk.ocr_timeout)
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         kept = keep_file(
-            self._desk.blobs,
+            self._desk.store,
             FileKind.SCAN,
             filename=path.name,
             media_type=media_type,
-            content=content,
+            file=io.BytesIO(content),
             pages=scan.pages,
         )
         files, told = [kept], {}
@@ -139,11 +140,11 @@ class FolderReader:
             words = beside.read_bytes()
             files.append(
                 keep_file(
-                    self._desk.blobs,
+                    self._desk.store,
                     FileKind.ATTACHMENT,
                     filename=beside.name,
                     media_type="application/json",
-                    content=words,
+                    file=io.BytesIO(words),
                 )
             )
             told = _told(words)

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 import imap_tools
-import psycopg
 import sqlalchemy.exc
 import structlog
 
@@ -24,6 +23,7 @@ from chumchon.codes import MailOutcome
 from servicekit.backoff import backoff_seconds
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
+from servicekit.files.storing import StoreUnavailable
 from servicekit.problems import describe
 
 LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -111,10 +111,14 @@ class MailReader:
             place = Place(self._account.name, uid_validity, int(uid))
             try:
                 taken += self._take(box, place)
-            except (sqlalchemy.exc.OperationalError, psycopg.OperationalError, imap_tools.ImapToolsError, OSError):
-                raise  # the database or the mailbox is away, so all others would fare alike
-            except imaplib.IMAP4.error:
-                raise
+            except (
+                sqlalchemy.exc.OperationalError,
+                StoreUnavailable,
+                imap_tools.ImapToolsError,
+                imaplib.IMAP4.error,
+                OSError,
+            ):
+                raise  # the database, the store or the mailbox is away, so all others would fare alike
             except Exception as error:  # noqa: BLE001  # it stays where it is, and is tried again with the next news
                 log.error("mail not taken in", uid=place.uid, **describe(error))  # noqa: TRY400  # as above
         return taken
@@ -135,9 +139,9 @@ class MailReader:
         """Take it in; if its content is what the database refuses, then as a mail that cannot be read."""
         try:
             return self._in_one_transaction(arrival, place)
-        except (sqlalchemy.exc.IntegrityError, psycopg.IntegrityError):
+        except sqlalchemy.exc.IntegrityError:
             return self._in_one_transaction(arrival, place)  # another reader, or a registrar, was quicker
-        except (sqlalchemy.exc.OperationalError, psycopg.OperationalError):
+        except sqlalchemy.exc.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001  # it must not be lost for what it says
             log.error("mail taken in as unreadable", uid=place.uid, **describe(error))  # noqa: TRY400  # as above

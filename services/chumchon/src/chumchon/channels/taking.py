@@ -1,6 +1,7 @@
 """Taking in a mail: one change of the database, whatever it brings, and never twice."""
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -80,7 +81,7 @@ def receive(raw: bytes, desk: Desk, *, received_at: datetime | None, trouble: st
         trouble: why it is not even to be read.
     """
     original = keep_file(
-        desk.blobs, FileKind.ORIGINAL, filename="original.eml", media_type="message/rfc822", content=raw
+        desk.store, FileKind.ORIGINAL, filename="original.eml", media_type="message/rfc822", file=io.BytesIO(raw)
     )
     try:
         mail = read_mail(raw) if trouble is None else None
@@ -92,7 +93,11 @@ def receive(raw: bytes, desk: Desk, *, received_at: datetime | None, trouble: st
         return Arrival(None, trouble or "", original.sha256, original, (), None, received_at)
     files = tuple(
         keep_file(
-            desk.blobs, FileKind.ATTACHMENT, filename=file.filename, media_type=file.media_type, content=file.content
+            desk.store,
+            FileKind.ATTACHMENT,
+            filename=file.filename,
+            media_type=file.media_type,
+            file=io.BytesIO(file.content),
         )
         for file in mail.attachments
     )

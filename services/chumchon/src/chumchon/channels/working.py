@@ -1,8 +1,6 @@
 """The channels at work: who reads the mailbox and the folders, and who sends mails, as the settings say."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -14,12 +12,10 @@ from chumchon.channels.sending import settle, writer
 from chumchon.channels.tags import Tags
 from chumchon.journey import Channel
 from chumchon.settings import Settings
-from servicekit.blobs import Blobs
+from servicekit.alongside import Work
 from servicekit.database import Sessions
+from servicekit.files.storing import FileStore
 from servicekit.mail_queue import Postman
-
-Work = Callable[[threading.Event], None]
-"""Works until the event is set, and survives whatever goes wrong meanwhile."""
 
 
 def workers(settings: Settings, sessions: Sessions) -> Mapping[str, Work]:
@@ -29,10 +25,10 @@ def workers(settings: Settings, sessions: Sessions) -> Mapping[str, Work]:
     found: dict[str, Work] = {}
     if settings.mail_server is not None:
         found["mail-sender"] = Postman(sessions, settings.mail_server, write=writer(tags), settle=settle).run
-    if settings.files_folder is None:
+    if settings.files_url is None:
         return found
     desk = Desk(
-        blobs=Blobs(settings.files_folder),
+        store=FileStore(settings.files_url),
         deadlines=settings.deadlines(),
         tags=tags,
         own_addresses=frozenset(map(str.lower, settings.own_mail_addresses)),
@@ -53,26 +49,6 @@ def workers(settings: Settings, sessions: Sessions) -> Mapping[str, Work]:
             folder = WatchedFolder(channel, path, settings.folder_settle_seconds)
             found[f"{channel}-reader"] = FolderReader(sessions, desk, folder).run
     return found
-
-
-@contextmanager
-def working(found: Mapping[str, Work]) -> Iterator[Callable[[], str | None]]:
-    """Let them work, each in a thread; gives a check that names who has ended, which nobody should."""
-    stop = threading.Event()
-    threads = [threading.Thread(target=work, args=(stop,), name=name, daemon=True) for name, work in found.items()]
-    for thread in threads:
-        thread.start()
-
-    def check() -> str | None:
-        ended = ", ".join(thread.name for thread in threads if not thread.is_alive())
-        return f"ended: {ended}" if ended else None
-
-    try:
-        yield check
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def _account(settings: Settings) -> MailboxAccount | None:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg.errors
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -21,7 +20,7 @@ from chumchon.rulebook import routing_basis
 from chumchon.steps import advance, referral_of
 from chumchon.tracking import NUMBER_PREFIX, hash_secret, new_secret
 from schemas.bodies import ReferralAmended, ReferralSent
-from servicekit.database import Query
+from servicekit.database import Query, taken_twice
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError
 from thaikit.calendar import bangkok_date, buddhist_year
@@ -72,8 +71,8 @@ def register_case(
     complainant = new.complainant.model_dump() if new.complainant else None
     try:
         (opened,) = _open(session, [_NewCase(case, complainant, referral=None)], now=now)
-    except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == "cases_message_id":
+    except sa.exc.IntegrityError as error:
+        if taken_twice(error) == "cases_message_id":
             raise MailAlreadyRecorded from error
         raise
     return Opened(opened[0], opened[1], secret)
@@ -98,8 +97,10 @@ def open_referred_cases(
     """
     try:
         opened = _open(session, [_referred(*referral, party=party, now=now) for referral in referrals], now=now)
-    except psycopg.errors.UniqueViolation as error:
-        raise ReferralAlreadyOpened from error
+    except sa.exc.IntegrityError as error:
+        if taken_twice(error):
+            raise ReferralAlreadyOpened from error
+        raise
     return [case_id for case_id, _ in opened]
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 from fastapi import Query as QueryParameter
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from chumchon.cases import visible_case
@@ -17,11 +18,11 @@ from chumchon.codes import FileKind
 from chumchon.files import add_files, file_of, files_of, keep_file
 from chumchon.journey import Move
 from chumchon.steps import OFFICERS, REGISTRAR, advance, case_to_change, sight_of
-from servicekit.blobs import BlobNotFound, Blobs
 from servicekit.clock import Now
 from servicekit.database import Sessions
 from servicekit.fields import Line, View
 from servicekit.files.receiving import Received, received
+from servicekit.files.storing import FileStore, key_of
 from servicekit.identity import Actor, require
 from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router
@@ -39,11 +40,11 @@ _OF_A_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type":
 
 
 class FileNotFound(DomainError):
-    """The case has no such file, or its bytes are not where they should be."""
+    """The case has no such file, or the store has lost it."""
 
 
 class FilesNotKept(DomainError):
-    """The operator named no folder for files."""
+    """The operator named no store for files."""
 
 
 class FileView(View):
@@ -77,17 +78,18 @@ def get_file(case_id: UUID, file_id: UUID, request: Request, session: Reading, a
     """To be saved, never shown by the browser as it stands: strangers sent it."""
     visible_case(session, case_id, sight_of(actor))
     file = file_of(session, case_id, file_id)
-    blobs: Blobs | None = request.app.state.blobs
-    if file is None or blobs is None:
+    store: FileStore | None = request.app.state.store
+    if file is None or store is None:
         raise FileNotFound
     try:
-        content = blobs.get(file.sha256)
-    except BlobNotFound:
+        blocks = store.read(key_of(file.sha256))
+    except FileNotFoundError:
         raise FileNotFound from None
-    return Response(
-        content,
+    return StreamingResponse(
+        blocks,
         media_type="application/octet-stream",
         headers={
+            "Content-Length": str(file.bytes),
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
             "X-Content-Type-Options": "nosniff",
         },
@@ -116,18 +118,17 @@ async def post_file(
 
 
 def _add(request: Request, case_id: UUID, filename: str, came: Received, *, actor: Actor, now: datetime) -> FileView:
-    blobs: Blobs | None = request.app.state.blobs
+    store: FileStore | None = request.app.state.store
     sessions: Sessions = request.app.state.sessions
-    if blobs is None:
+    if store is None:
         raise FilesNotKept
-    came.file.seek(0)
     name = filename.replace("\\", "/").rpartition("/")[2] or "scan"
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     with sessions.begin() as session:
         case = case_to_change(session, case_id, sight=sight_of(actor))
         known = next((file for file in files_of(session, case_id) if file.sha256 == came.sha256), None)
         if known is None:
-            kept = keep_file(blobs, FileKind.SCAN, filename=name, media_type=media_type, content=came.file.read())
+            kept = keep_file(store, FileKind.SCAN, filename=name, media_type=media_type, file=came.file)
             add_files(session, case_id, [kept], now=now)
             advance(session, case, Move.AMEND, by=actor.subject, now=now, note="file")
             known = files_of(session, case_id)[-1]

@@ -4,8 +4,6 @@ Changes of the index wait for each other; so the recording of cases would, too, 
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import sqlalchemy as sa
 import structlog
@@ -48,26 +46,14 @@ def index_cases(session: Session) -> int:
     return len(rows)
 
 
-@contextmanager
-def indexing(sessions: Sessions) -> Iterator[None]:
-    """Index cases in a thread, about a second after they were recorded."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                with sessions.begin() as session:
-                    found = index_cases(session)
-            except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
-                log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
-                found = 0
-            if found < BATCH:
-                stop.wait(LOOK_EVERY_SECONDS)
-
-    thread = threading.Thread(target=work, name="indexing", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def run_indexing(sessions: Sessions, stop: threading.Event) -> None:
+    """Index cases about a second after they were recorded, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            with sessions.begin() as session:
+                found = index_cases(session)
+        except Exception as error:  # noqa: BLE001  # whatever it was: it goes on when the database is back
+            log.error("cases not indexed", **describe(error))  # noqa: TRY400  # a traceback may quote a case
+            found = 0
+        if found < BATCH:
+            stop.wait(LOOK_EVERY_SECONDS)

@@ -7,8 +7,7 @@ of them, because the one that moves the schedule's time on is the one that train
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,31 +38,24 @@ def claim_training(session: Session, *, every: timedelta, now: datetime) -> bool
     return _claim.run(session, now=now, next=now + every) == 1
 
 
-@contextmanager
-def training(
-    sessions: Sessions, *, every: timedelta, command: Sequence[str] = COMMAND, look_every: float = LOOK_EVERY_SECONDS
-) -> Iterator[None]:
-    """Run the training command whenever it is due, beside what the caller does; it is ended with the caller."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                with sessions.begin() as session:
-                    due = claim_training(session, every=every, now=utc_now())
-                if due:
-                    _run(command, stop)
-            except Exception as error:  # noqa: BLE001  # whatever it was: the next time may do better
-                log.error("routing model not trained", **describe(error))  # noqa: TRY400  # a traceback may quote a case
-            stop.wait(look_every)
-
-    thread = threading.Thread(target=work, name="training", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def run_training(
+    sessions: Sessions,
+    stop: threading.Event,
+    *,
+    every: timedelta,
+    command: Sequence[str] = COMMAND,
+    look_every: float = LOOK_EVERY_SECONDS,
+) -> None:
+    """Run the training command whenever it is due, until `stop` is set, which ends it too."""
+    while not stop.is_set():
+        try:
+            with sessions.begin() as session:
+                due = claim_training(session, every=every, now=utc_now())
+            if due:
+                _run(command, stop)
+        except Exception as error:  # noqa: BLE001  # whatever it was: the next time may do better
+            log.error("routing model not trained", **describe(error))  # noqa: TRY400  # a traceback may quote a case
+        stop.wait(look_every)
 
 
 def _run(command: Sequence[str], stop: threading.Event) -> None:

@@ -80,6 +80,11 @@ def _write(file: BinaryIO, digest: "hashlib._Hash", block: bytes) -> None:
     file.flush()
 
 
+def size_of(file: BinaryIO) -> int:
+    """How many bytes a file has."""
+    return file.seek(0, io.SEEK_END)
+
+
 def digest_of(file: BinaryIO) -> tuple[int, str]:
     """The size of a file and its SHA-256, in hexadecimal."""
     file.seek(0)

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 from pydantic import ValidationError
@@ -149,7 +148,7 @@ def run_imports(desk: Desk, bell: threading.Event, stop: threading.Event) -> Non
             bell.clear()
             while not stop.is_set() and work_through(desk):
                 pass
-        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+        except sa.exc.SQLAlchemyError as error:
             log.error("imports cannot be looked for", **describe(error))  # noqa: TRY400  # as above
         bell.wait(LOOKS_EVERY_SECONDS)
 
