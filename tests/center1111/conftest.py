@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from servicekit import development_issuer
 from servicekit.ids import uuid7
 from servicekit.migrating import upgrade
 from servicekit.testing import Databases, Template
+from servicekit.testing_mail import Mailbox, running_mail_server
 
 AGENCY = "chumchon"
 Json = dict[str, Any]
@@ -137,6 +139,7 @@ class Centre:
 
     app: FastAPI
     issuer: Issuer
+    settings: Settings
     sent: Iterator[int] = field(default_factory=lambda: count(1))
     sequences: dict[UUID, int] = field(default_factory=dict)
 
@@ -219,6 +222,27 @@ class Centre:
         return receipt
 
 
+def mailing(centre: Centre, mailbox: Mailbox, **changes: object) -> Settings:
+    """The settings of a Centre that sends its mails to this server."""
+    server = {"smtp_host": "127.0.0.1", "smtp_port": mailbox.port, "smtp_security": "none", "smtp_timeout_seconds": 5}
+    mail_from = {"mail_from": "ศูนย์ 1111 <no-reply@1111.example>"}
+    return centre.settings.model_copy(update=server | mail_from | changes)
+
+
+def mail_text(mail: EmailMessage) -> str:
+    """What a mail says."""
+    body = mail.get_body()
+    assert body is not None
+    return str(body.get_content())
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server."""
+    with running_mail_server() as mailbox:
+        yield mailbox
+
+
 def ok(response: httpx2.Response) -> Json:
     """The body of an answer that must be 200."""
     assert 200 == response.status_code, response.text
@@ -248,8 +272,9 @@ def pointers(problem: Json) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(database_url: str, secrets_folder: Path, issuer: Issuer) -> Iterator[Centre]:
-    app = create_app(settings_for(database_url, secrets_folder))
-    yield Centre(app, issuer)
+    settings = settings_for(database_url, secrets_folder)
+    app = create_app(settings)
+    yield Centre(app, issuer, settings)
     app.state.sessions.kw["bind"].dispose()
     app.state.read_sessions.kw["bind"].dispose()
     app.state.exchange.close()

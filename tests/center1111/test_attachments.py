@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from PIL import Image
 
 from center1111.attachments.actions import Vault
 from center1111.attachments.described import DescribedFiles
+from center1111.attachments.public import PublicFiles
+from center1111.attachments.rescanning import rescan, scan_what_waits
 from center1111.journey import ATTACHMENT_MOVES, AttachmentMove, AttachmentState
 from servicekit.files.scanning import ScannerUnavailable
+from servicekit.testing import eventually
 
 from .conftest import AGENCY, Centre, Json, made, ok, pointers, refused
+from .test_tellings import Complainant
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 MIB = 1024 * 1024
@@ -319,3 +324,125 @@ def test_every_state_of_an_attachment_can_be_reached() -> None:
     assert {AttachmentMove.RELEASE, AttachmentMove.QUARANTINE} == {
         move for before, move in ATTACHMENT_MOVES if before is AttachmentState.UNSCANNED
     }
+
+
+class Sender(Complainant):
+    """A complainant who sends files."""
+
+    @property
+    def path(self) -> str:
+        """Where their files are."""
+        return f"/v1/public/complaints/{self.number}/attachments"
+
+    @property
+    def known(self) -> dict[str, str]:
+        """What they prove themselves by."""
+        return {"Tracking-Secret": self.secret}
+
+    def announces(self, content: bytes = PDF, **changes: object) -> Any:  # noqa: ANN401  # a response
+        """Say that a file is to come."""
+        body = {"filename": "ใบเสร็จ.pdf", "media_type": "application/pdf", "bytes": len(content)} | changes
+        return self.centre.anyone.post(self.path, json=body, headers=self.known)
+
+    def sends(self, url: str, content: bytes = PDF) -> Any:  # noqa: ANN401  # a response
+        """Send it."""
+        return self.centre.anyone.put(url, content=content, headers=self.known)
+
+
+def test_a_complainant_s_file_waits_until_it_is_known_to_be_clean(
+    scanned_by: Callable[[str | Exception | None], Centre],
+) -> None:
+    """Without a scanner an officer lets it in; the website gives it back to nobody, and the agency gets it."""
+    centre = scanned_by(None)
+    vault: Vault = centre.app.state.vault
+    centre.app.state.vault = Vault(vault.store, None)
+    sender = Sender(centre)
+    announced = made(sender.announces(sha256=hashlib.sha256(PDF).hexdigest()))
+    url = announced["upload"]["url"]
+    assert announced["received_at"] is None
+    assert ok(sender.sends(url))["received_at"]
+    assert ok(sender.sends(url)) == ok(centre.anyone.get(sender.path, headers=sender.known))["items"][0]
+    refused(centre.anyone.get(url, headers=sender.known), 405)
+
+    officer, own = centre.as_("officer"), f"/v1/complaints/{sender.id}/attachments/{announced['id']}"
+    seen = ok(officer.get(own))
+    assert ("unscanned", "complainant") == (seen["state"], seen["announced_by"])
+    refused(officer.get(f"{own}/content"), 409)
+    assert "available" == ok(officer.post(f"{own}/scan"))["state"]
+    assert PDF == officer.get(f"{own}/content").content
+    ok(centre.as_("verifier").put(f"/v1/complaints/{sender.id}/verification", json={"outcome": "accepted"}))
+    (message,) = centre.owed(centre.referred(centre.complaint(sender.id))["id"])
+    assert [announced["id"]] == [one["id"] for one in message["data"]["attachments"]]
+
+
+def test_a_complainant_s_file_is_scanned_as_every_other(
+    scanned_by: Callable[[str | Exception | None], Centre],
+) -> None:
+    """What is found is told to officers, and not to whoever sent it."""
+    for verdict, state in ((None, "available"), ("Eicar-Test-Signature", "quarantined")):
+        centre = scanned_by(verdict)
+        sender = Sender(centre)
+        announced = made(sender.announces())
+        after = sender.sends(announced["upload"]["url"])
+        assert "Eicar" not in after.text
+        shown = ok(centre.as_("officer").get(f"/v1/complaints/{sender.id}/attachments/{announced['id']}"))
+        assert (state, verdict) == (shown["state"], shown["threat"])
+
+
+def test_a_complainant_sends_only_so_many_files_and_bytes(centre: Centre) -> None:
+    """By settings; with an answer that says what else can be done, and only while the complaint is open."""
+    centre.app.state.public_files = PublicFiles(number=2, bytes=3 * len(PDF))
+    sender = Sender(centre)
+    made(sender.announces())
+    assert "/problems/too-many-bytes" == refused(sender.announces(PDF * 3), 409)["type"]
+    made(sender.announces())
+    assert "/problems/too-many-attachments" == refused(sender.announces(), 409)["type"]
+    announced(centre, {"id": sender.id})  # an officer's own do not count
+
+    closed = Sender(centre)
+    made(closed.announces())
+    ok(closed.says("withdrawal", {"reason": "ขอถอนเรื่อง"}))
+    assert "/problems/not-possible-now" == refused(closed.announces(), 409)["type"]
+
+
+def test_a_complainant_s_files_are_checked_and_nobody_else_sends_them(busy_centre: Centre) -> None:
+    """The same checks as of officers' files; a wrong secret, and files of others, are not found."""
+    sender, other = Sender(busy_centre), Sender(busy_centre)
+    wrong = refused(sender.announces(filename="ใบเสร็จ.exe", bytes=30 * MIB), 400)
+    assert {"/filename": "name_not_of_type", "/bytes": "too_large"} == pointers(wrong)
+    url = made(sender.announces())["upload"]["url"]
+    assert {"": "wrong_size"} == pointers(refused(sender.sends(url, PDF[:-1]), 400))
+    refused(sender.sends(url, PDF + b"x"), 413)
+    refused(busy_centre.anyone.put(url, content=PDF), 400)
+    for number, secret in ((sender.number, other.secret), (other.number, other.secret), (other.number, sender.secret)):
+        path, known = url.replace(sender.number, number), {"Tracking-Secret": secret}
+        refused(busy_centre.anyone.put(path, content=PDF, headers=known), 404)
+        listed = busy_centre.anyone.get(path.rpartition("/attachments/")[0] + "/attachments", headers=known)
+        assert [] == ok(listed)["items"] if (number, secret) == (other.number, other.secret) else refused(listed, 404)
+    officers = announced(busy_centre, {"id": sender.id})
+    refused(sender.sends(f"{sender.path}/{officers['id']}/content"), 404)
+    assert 1 == len(ok(busy_centre.anyone.get(sender.path, headers=sender.known))["items"])
+    assert "RateLimit" in sender.announces().headers
+
+
+def test_what_waits_for_the_scanner_is_scanned_by_itself(
+    scanned_by: Callable[[str | Exception | None], Centre],
+) -> None:
+    """As soon as it answers again; until then it is asked once a look, and nothing is decided."""
+    centre = scanned_by(ScannerUnavailable("down"))
+    complaint = centre.registered()
+    files = [sent(centre, announced(centre, complaint)) for _ in range(3)]
+    assert {"unscanned"} == {one["state"] for one in files}
+    sessions = centre.app.state.sessions
+    assert 0 == scan_what_waits(sessions, centre.app.state.vault)
+    scanned_by(None)
+    stop = threading.Event()
+    worker = threading.Thread(target=rescan, args=(sessions, centre.app.state.vault, stop), kwargs={"every_seconds": 9})
+    worker.start()
+    path, officer = f"/v1/complaints/{complaint['id']}/attachments", centre.as_("officer")
+    eventually(lambda: {one["state"] for one in ok(officer.get(path))["items"]} == {"available"})
+    stop.set()
+    worker.join(5)
+    assert 0 == scan_what_waits(sessions, centre.app.state.vault)
+    last = ok(officer.get(f"/v1/complaints/{complaint['id']}/history"))["items"][-1]
+    assert ("scanner", True) == (last["by"], last["note"].endswith("available"))

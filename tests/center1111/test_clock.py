@@ -4,20 +4,26 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from center1111.clock.reminding import MOST_ATTEMPTS, Reminding, remind
+from center1111.clock import mails
+from center1111.clock.reminding import Reminding, make_reminders
 from center1111.codes import Standing
 from center1111.deadlines import Deadlines, Rung
-from center1111.records import Complaint, Referral
+from center1111.postman import make_postman
+from center1111.records import Complaint, Referral, Reminder
+from center1111.settings import Settings
 from center1111.steps import complainant_told
+from servicekit.clock import utc_now
+from servicekit.mail_queue import Round, owed_mails
 from servicekit.testing import eventually
+from servicekit.testing_mail import Mailbox
 
-from .conftest import Centre, Json, made, ok, pointers, refused
+from .conftest import Centre, Json, made, mail_text, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
 
 NOWHERE = "019a5f0e-7c00-7000-8000-000000000001"
@@ -49,11 +55,17 @@ def deadlines_of(centre: Centre, id_: str, **filters: str) -> list[tuple[str, st
     return [(one["step"], one["standing"]) for one in items if one["complaint_id"] == id_]
 
 
-def reminded(centre: Centre, now: datetime = TODAY, deadlines: Deadlines = DEADLINES) -> list[tuple[str, str, str]]:
-    """Step, rung and role of the reminders that one look sends."""
-    sent: list[tuple[str, str, str]] = []
-    remind(centre.app.state.sessions, deadlines, lambda one: sent.append((one.step, one.rung, one.to)), now=now)
-    return sorted(sent)
+def reminded(
+    centre: Centre, now: datetime = TODAY, deadlines: Deadlines = DEADLINES, addressed: Sequence[str] = ()
+) -> list[tuple[str, str, str]]:
+    """Step, rung and role of the reminders that one look makes."""
+    with centre.session() as session, session.begin():
+        known = set(session.scalars(sa.select(Reminder.id)))
+        made = make_reminders(session, deadlines, addressed=addressed, now=now)
+        new = session.execute(sa.select(Reminder.step, Reminder.rung, Reminder.to).where(Reminder.id.not_in(known)))
+        found = sorted((str(step), rung, to) for step, rung, to in new)
+    assert made == len(found)
+    return found
 
 
 def test_limits_are_counted_in_working_days_from_the_next() -> None:
@@ -240,13 +252,31 @@ def test_each_rung_that_is_reached_is_sent_once(centre: Centre) -> None:
     made(centre.as_("officer").post(f"/v1/complaints/{id_}/clock-stops", json={"reason": "force_majeure"}))
     due(centre, id_, due_at=day(13))
     assert [] == reminded(centre)
-    items = ok(centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=sent&limit=3"))
-    assert {("escalation", "sent", 1)} < {(one["rung"], one["sending"], one["attempts"]) for one in items["items"]}
+    items = ok(centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=listed&limit=3"))
+    assert {("escalation", "listed")} < {(one["rung"], one["sending"]) for one in items["items"]}
     rest = ok(
-        centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=sent&limit=3&cursor={items['next']}")
+        centre.as_("supervisor").get(f"/v1/reminders?complaint={id_}&sending=listed&limit=3&cursor={items['next']}")
     )
     assert 4 == len({one["id"] for one in items["items"] + rest["items"]})
     assert [] == ok(centre.as_("supervisor").get("/v1/reminders?step=verify"))["items"]
+
+
+def test_no_step_is_near_due_as_soon_as_it_begins(centre: Centre) -> None:
+    """A rung as early as the whole limit is left out for that step; a later one reminds of it."""
+    id_ = centre.registered()["id"]
+    due(centre, id_, due_at=day(24), verify_due_at=day(24))
+    three_left = Rung(name="near_due", working_days=-3, to="officer")
+    early = Deadlines(15, 15, HOLIDAYS, verify_within_days=3, ladder=(three_left,))
+    assert [("answer", "near_due", "officer")] == reminded(centre, deadlines=early)
+    due(centre, id_, due_at=day(27), verify_due_at=day(20))
+    late = Deadlines(
+        15,
+        15,
+        HOLIDAYS,
+        verify_within_days=3,
+        ladder=(three_left, Rung(name="last_day", working_days=-1, to="officer")),
+    )
+    assert [("verify", "last_day", "officer")] == reminded(centre, deadlines=late)
 
 
 def test_every_step_is_reminded_of(centre: Centre) -> None:
@@ -261,67 +291,116 @@ def test_every_step_is_reminded_of(centre: Centre) -> None:
     assert ["answer", "referral_answer", "tell", "verify"] == steps
 
 
-def test_two_workers_never_send_one_reminder_twice(centre: Centre) -> None:
-    """However they meet, each reminder is sent by one of them."""
+def test_two_workers_never_remind_of_one_thing_twice(centre: Centre) -> None:
+    """However they meet, each reminder is made by one of them."""
     for _ in range(5):
         due(centre, centre.verified()["id"], due_at=day(17))
-    sent: list[str] = []
     together = threading.Barrier(4)
 
-    def work() -> None:
+    def work() -> int:
         together.wait()
-        remind(centre.app.state.sessions, DEADLINES, lambda one: sent.append(str(one.id)), now=TODAY)
+        with centre.session() as session, session.begin():
+            return make_reminders(session, DEADLINES, addressed=("officer",), now=TODAY)
 
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(work) for _ in range(4)]:
-            done.result()
-    assert (5, 5) == (len(sent), len(set(sent)))
+        made = [done.result() for done in [pool.submit(work) for _ in range(4)]]
+    assert 5 == sum(made)
+    with centre.session() as session:
+        mails = session.scalar(sa.select(sa.func.count()).select_from(owed_mails))
+    assert sum(count > 0 for count in made) == mails
 
 
-def test_what_could_not_be_sent_is_tried_again_and_then_given_up(centre: Centre) -> None:
-    """The failure is kept; nothing else waits for it."""
+def test_each_role_is_sent_what_one_look_found_by_one_mail(centre: Centre, mailbox: Mailbox) -> None:
+    """To its own address; numbers, steps and days in two languages and nothing of the complaints; once."""
+    complaints = [centre.verified() for _ in range(3)]
+    for complaint, due_on in zip(complaints, (13, 17, 23), strict=True):
+        due(centre, complaint["id"], due_at=day(due_on))
+    reminded(centre, addressed=tuple(ADDRESSES))
+    send_all(centre, mailbox)
+    by_address = {mail["To"]: mail for mail in mailbox.mails}
+    assert set(ADDRESSES.values()) == by_address.keys()
+    head, duty = (mail_text(by_address[ADDRESSES[role]]) for role in ("supervisor", "officer"))
+    escalated, overdue, near = (complaint["tracking_number"] for complaint in complaints)
+    assert (True, False, False) == tuple(number in head for number in (escalated, overdue, near))
+    assert (False, True, True) == tuple(number in duty for number in (escalated, overdue, near))
+    for said in ("เกินกำหนด · Overdue", "ใกล้ครบกำหนด · Near due", "ครบกำหนด 17 พฤศจิกายน พ.ศ. 2569", "due on 2026-11-17"):
+        assert said in duty
+    assert "2 รายการ" in by_address[ADDRESSES["officer"]]["Subject"]
+    for personal in ("สมศรี", "ใจดี", "ลำพูน", "โอนเงิน", "somsri@example.org", "0812345678"):
+        assert personal not in f"{head}{duty}{by_address[ADDRESSES['officer']]['Subject']}"
+    items = ok(centre.as_("supervisor").get("/v1/reminders"))["items"]
+    assert {("sent", True, None)} == {(one["sending"], one["sent_at"] is not None, one["failure"]) for one in items}
+    reminded(centre, addressed=tuple(ADDRESSES))
+    send_all(centre, mailbox)
+    assert 2 == len(mailbox.mails)
+
+
+def test_a_mail_names_only_so_many(centre: Centre, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And tells how many more there are."""
+    monkeypatch.setattr(mails, "NAMED", 2)
+    for _ in range(5):
+        due(centre, centre.verified()["id"], due_at=day(17))
+    reminded(centre, addressed=("officer",))
+    send_all(centre, mailbox)
+    (mail,) = mailbox.mails
+    assert ("5 รายการ" in mail["Subject"], "อีก 3 รายการ" in mail_text(mail)) == (True, True)
+
+
+def test_a_refused_mail_is_listed_with_what_the_server_said(centre: Centre, mailbox: Mailbox) -> None:
+    """And a role whose address was taken away meanwhile finds its reminders in the list."""
     due(centre, centre.verified()["id"], due_at=day(17))
-    attempts: list[Any] = []
-
-    def fail(reminder: Any) -> None:  # noqa: ANN401  # a row
-        attempts.append(reminder.id)
-        raise ConnectionError
-
-    for _ in range(MOST_ATTEMPTS + 2):
-        assert 0 == remind(centre.app.state.sessions, DEADLINES, fail, now=TODAY)
-    assert (MOST_ATTEMPTS, 1) == (len(attempts), len(set(attempts)))
+    reminded(centre, addressed=("officer",))
+    mailbox.rcpt = "550 5.1.1 duty@1111.example: no such user"
+    send_all(centre, mailbox)
     (kept,) = ok(centre.as_("supervisor").get("/v1/reminders?sending=failed"))["items"]
-    assert ("failed", "ConnectionError", None) == (kept["sending"], kept["failure"], kept["sent_at"])
+    assert ("SMTP 550 5.1.1", None) == (kept["failure"], kept["sent_at"])
 
-
-def test_a_worker_that_dies_while_sending_leaves_it_for_a_person(centre: Centre) -> None:
-    """Nobody knows whether it went out, so nobody sends it again."""
     due(centre, centre.verified()["id"], due_at=day(17))
-
-    class Died(BaseException):
-        pass
-
-    def die(_reminder: object) -> None:
-        raise Died
-
-    with pytest.raises(Died):
-        remind(centre.app.state.sessions, DEADLINES, die, now=TODAY)
-    assert [] == reminded(centre)
-    assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=uncertain"))["items"])
+    reminded(centre, addressed=("officer",))
+    assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=waiting"))["items"])
+    send_all(centre, mailbox, addresses={})
+    assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=listed"))["items"])
 
 
 def test_the_worker_looks_until_it_is_told_to_stop(centre: Centre) -> None:
-    """It sends what comes due, and ends soon after."""
-    due(centre, centre.verified()["id"], due_at=datetime(2026, 1, 1, tzinfo=UTC))
+    """It makes what comes due, and ends soon after."""
+    id_ = centre.verified()["id"]
+    due(centre, id_, due_at=datetime(2026, 1, 1, tzinfo=UTC))
     stop = threading.Event()
-    sent: list[Any] = []
-    worker = Reminding(centre.app.state.sessions, DEADLINES, every_seconds=0.01, send=sent.append)
+    worker = Reminding(centre.app.state.sessions, DEADLINES, addressed=(), every_seconds=0.01)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    eventually(lambda: sent)
+    supervisor = centre.as_("supervisor")
+    assert 1 == len(eventually(lambda: ok(supervisor.get(f"/v1/reminders?complaint={id_}"))["items"]))
     stop.set()
     thread.join(5)
-    assert (False, 1) == (thread.is_alive(), len(sent))
+    assert not thread.is_alive()
+
+
+ADDRESSES = {"officer": "duty@1111.example", "supervisor": "head@1111.example"}
+
+
+def send_all(centre: Centre, mailbox: Mailbox, *, addresses: Json = ADDRESSES) -> None:
+    """Send what is owed by mail, as the service does with these settings."""
+    postman = make_postman(centre.app.state.sessions, mailing(centre, mailbox, reminder_addresses=addresses))
+    assert postman is not None
+    while postman.round(utc_now()) is Round.SETTLED:
+        pass
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reminder_addresses": {"officer": "duty@1111.example"}},
+        {"reminder_addresses": {"janitor": "duty@1111.example"}, "smtp_host": "x", "mail_from": "a@b.example"},
+        {"reminder_addresses": {"officer": "duty"}, "smtp_host": "x", "mail_from": "a@b.example"},
+    ],
+)
+def test_addresses_that_could_never_be_reached_are_refused(secrets_folder: Path, wrong: Json) -> None:
+    """Without a mail server, for a role that the ladder does not name, and not of the form of an address."""
+    settings = settings_for("postgresql://nobody@127.0.0.1:1/none", secrets_folder)
+    with pytest.raises(ValidationError):
+        Settings(**settings.model_dump(exclude_unset=True) | wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"working_days": 999}, {"name": "Over Due"}, {"to": ""}, {"days": 1}])

@@ -255,6 +255,33 @@ def test_a_file_is_recorded_once(centre: Centre) -> None:
     assert imported(centre, wrong)["id"] != imported(centre, wrong)["id"]
 
 
+def test_a_repeated_import_gets_the_first_answer_again(centre: Centre) -> None:
+    """By its Idempotency-Key, whatever became of the import since; another file or run needs another key."""
+    intake, path, known = centre.as_("intake"), "/v1/complaints/imports", {"Idempotency-Key": "table-1"}
+    wrong = table(LETTER | {"phone": "12"})
+    first = intake.post(path, content=wrong, headers=known)
+    assert 202 == first.status_code
+    while work_through(desk(centre)):
+        pass
+    again = intake.post(path, content=wrong, headers=known)
+    assert (first.status_code, first.content, first.headers["location"], "true") == (
+        again.status_code,
+        again.content,
+        again.headers["location"],
+        again.headers["idempotency-replayed"],
+    )
+    assert 1 == len(ok(intake.get(path))["items"])
+    for other in (
+        intake.post(path, content=table(CALL), headers=known),
+        intake.post(f"{path}?dry_run=true", content=wrong, headers=known),
+    ):
+        assert "/problems/idempotency-key-reused" == refused(other, 422)["type"]
+    somebody = centre.as_("intake", subject="intake-2").post(path, content=table(CALL), headers=known)
+    assert (202, None) == (somebody.status_code, somebody.headers.get("idempotency-replayed"))
+    refused(intake.post(path, content=wrong, headers={"Idempotency-Key": "x" * 300}), 400)
+    assert 'queue_depth{queue="imports"} 1.0' in centre.anyone.get("/metrics").text
+
+
 def test_a_worker_that_was_killed_has_changed_nothing(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its import is done by the next one when its lease is over, exactly once."""
     location = centre.as_("intake").post("/v1/complaints/imports", content=table(LETTER, CALL)).headers["location"]

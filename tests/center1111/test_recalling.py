@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from center1111.recalling import RECALLED
+from center1111.recalling import recalled
 from exchange import Effects
 from exchange.canonical import canonical, digest_of
 from exchange.inbox import apply_again_to
@@ -35,7 +35,9 @@ def recall(centre: Centre, message: Json) -> Any:  # noqa: ANN401  # a problem o
     )
     with centre.session() as session, session.begin():
         assert recall_copy(session, "center1111", AGENCY, ReceiptCopy(message=message, receipt=receipt), NOW)
-        return apply_again_to(session, content.decode(), "center1111", Effects(RECALLED), NOW)
+        return apply_again_to(
+            session, content.decode(), "center1111", Effects(recalled(centre.app.state.deadlines)), NOW
+        )
 
 
 def following(sent: Json, sequence: int, body: Wire) -> Json:

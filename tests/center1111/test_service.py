@@ -55,7 +55,7 @@ def test_a_refusal_tells_its_ground_and_not_the_note(busy_centre: Centre) -> Non
     ok(busy_centre.as_("verifier").put(f"/v1/complaints/{new['id']}/verification", json=body))
     secret = {"Tracking-Secret": new["tracking_secret"]}
     answer = busy_centre.anyone.get(f"/v1/public/complaints/{new['tracking_number']}", headers=secret)
-    assert "ศาล" in ok(answer)["refusal"]
+    assert ("ศาล" in ok(answer)["refusal"], "พ.ศ. 2552" in ok(answer)["refusal_source"]) == (True, True)
     assert "คดีหมายเลขดำ" not in answer.text
 
 

@@ -1,9 +1,9 @@
 """Telling complainants of answers: by the means that suits, by a real mail server, and what they say back."""
 
 import io
-from collections.abc import Iterator
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,17 @@ from center1111.journey import DELIVERY_MOVES, DeliveryMove, DeliveryState
 from center1111.letterhead import NOBODY, full_name
 from center1111.means import means_for
 from center1111.postman import make_postman
-from center1111.tellings import settle_mail, write_mail
+from center1111.records import Answer, Complaint
+from center1111.tellings import owe_telling
 from center1111.templates.rules import filled, unknown_placeholders
 from schemas import Channel
 from servicekit.clock import utc_now
-from servicekit.mail import MailServer
 from servicekit.mail_queue import Postman, Round
 from servicekit.testing import eventually
-from servicekit.testing_mail import Mailbox, running_mail_server
+from servicekit.testing_mail import Mailbox
 from thaikit.text import normalise
 
-from .conftest import WEBSITE, Centre, Issuer, Json, made, ok, pointers, refused, settings_for
+from .conftest import WEBSITE, Centre, Issuer, Json, made, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
 
 ANSWER = "สำนักงานจะโอนเงินซึ่งได้รับอนุมัติแล้วภายใน 30 วันทำการ"
@@ -62,21 +62,10 @@ def squeezed(text: str) -> str:
     return "".join(normalise(text).split())
 
 
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running_mail_server() as mailbox:
-        yield mailbox
-
-
 def postman(centre: Centre, mailbox: Mailbox) -> Postman:
-    head = centre.app.state.letterhead
-    sender = Address(display_name="ศูนย์ 1111", addr_spec="no-reply@1111.example")
-    return Postman(
-        centre.app.state.sessions,
-        MailServer("127.0.0.1", mailbox.port, "none", sender, timeout_seconds=5),
-        write=lambda session, delivery_id, now: write_mail(session, delivery_id, head, now),
-        settle=settle_mail,
-    )
+    made = make_postman(centre.app.state.sessions, mailing(centre, mailbox))
+    assert made is not None
+    return made
 
 
 @pytest.mark.parametrize(
@@ -281,6 +270,45 @@ def test_templates_are_written_filled_changed_and_retired(centre: Centre) -> Non
     assert {"/name": "name_taken"} == pointers(again)
 
 
+def test_of_two_templates_with_one_name_at_one_moment_one_is_made(centre: Centre) -> None:
+    """The other is told that the name is taken, as is who gives a template that name later; so with saved views."""
+    body = {"name": "แจ้งผล", "text": "เรียน {{complainant}}"}
+    view: Json = {"name": "ใกล้ครบกำหนด", "filters": {}}
+    together = threading.Barrier(4)
+
+    def post(client: TestClient, path: str, new: Json) -> int:
+        together.wait()
+        return client.post(path, json=new).status_code
+
+    editors = [centre.as_("km_editor") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        templates = list(pool.map(post, editors, ["/v1/answer-templates"] * 4, [body] * 4))
+        views = list(pool.map(post, editors, ["/v1/saved-views"] * 4, [view] * 4))
+    assert ([201, 400, 400, 400], [201, 409, 409, 409]) == (sorted(templates), sorted(views))
+
+    editor = centre.as_("km_editor")
+    other = made(editor.post("/v1/answer-templates", json=body | {"name": "อื่น"}))
+    path = f"/v1/answer-templates/{other['id']}"
+    renamed = refused(editor.patch(path, json={"name": "แจ้งผล"}, headers={"If-Match": '"1"'}), 400)
+    assert {"/name": "name_taken"} == pointers(renamed)
+    second = made(editor.post("/v1/saved-views", json=view | {"name": "อื่น"}))
+    assert "/problems/view-name-taken" == refused(editor.put(f"/v1/saved-views/{second['id']}", json=view), 409)["type"]
+
+
+def test_letters_are_numbered_anew_each_calendar_year(centre: Centre) -> None:
+    """As the register of outgoing letters is; the year turns at midnight in Bangkok."""
+    numbers = []
+    last_minute, new_year = datetime(2037, 12, 31, 16, 59, tzinfo=UTC), datetime(2037, 12, 31, 17, tzinfo=UTC)
+    for at in (last_minute, last_minute, new_year):
+        complaint = centre.answered()
+        with centre.session() as session, session.begin():
+            answer = session.scalars(sa.select(Answer).where(Answer.complaint_id == complaint["id"])).one()
+            found = session.get_one(Complaint, answer.complaint_id)
+            given = owe_telling(session, found, answer, now=at)
+            numbers.append((given.letter_year, given.letter_serial))
+    assert [(2580, 1), (2580, 2), (2581, 1)] == numbers
+
+
 def test_an_unknown_placeholder_is_refused(quiet_centre: Centre) -> None:
     """It is named, with those that there are; officers do not write templates."""
     body = {"name": "ก", "text": "เรียน {{complainant}} {{national_id}} {{}}"}
@@ -329,6 +357,7 @@ SAYINGS: dict[str, Json] = {
     "messages": {"text": "ส่งสำเนาสมุดบัญชีแล้ว"},
     "feedback": {"satisfied": False, "comment": "ยังไม่ระบุวัน"},
     "reopening-requests": {"reason": "พ้นกำหนดแล้วยังไม่ได้รับเงิน"},
+    "withdrawal": {"reason": "ได้รับเงินแล้ว"},
 }
 
 
@@ -432,7 +461,7 @@ def test_the_service_delivers_by_itself_where_a_mail_server_is_named(
     app = create_app(settings)
     with TestClient(app) as client:
         assert "ok" == ok(client.get("/readyz"))["checks"]["postman"]
-        delivery = told_of(Centre(app, issuer), **WITH_EMAIL)
+        delivery = told_of(Centre(app, issuer, settings), **WITH_EMAIL)
         assert delivery["tracking_number"] in eventually(lambda: mailbox.mails)[0]["Subject"]
     app.state.exchange.close()
     with pytest.raises(ValidationError):

@@ -110,6 +110,46 @@ def test_a_withdrawn_referral_closes_its_case(pair: Pair) -> None:
     assert pair.exchange_faults() == []
 
 
+def test_what_the_office_asks_the_complainant_answers_online(pair: Pair) -> None:
+    """The question reaches who has number and secret, stops both clocks, and the reply reaches who works on the case.
+
+    Progress is shown to them, too, and when they withdraw, the case ends.
+    """
+    complaint, referral = refer(pair.centre, complaint_by("hotline", "ขอทราบกำหนดการโอนเงินงวดที่สอง"))
+    own = f"/v1/public/complaints/{complaint['tracking_number']}"
+
+    def seen() -> Json:
+        return public(pair, complaint, "GET", own)
+
+    case = routed(pair, eventually(lambda: pair.office.case_of(referral["id"])))
+    pair.office.accept(case)
+    pair.office.ask_back(case, "ขอสำเนาสมุดบัญชีของชุมชน")
+    assert "ขอสำเนาสมุดบัญชีของชุมชน" == eventually(lambda: seen()["question"])["text"]
+    assert pair.centre.complaint(complaint["id"])["clock_stopped_at"]
+
+    public(pair, complaint, "POST", f"{own}/messages", {"text": "ส่งทางไปรษณีย์แล้ว"})
+    assert (None, None) == tuple(seen()[name] for name in ("question", "clock_stopped_at"))
+    becomes("accepted", lambda: pair.office.case(case["id"]))
+    told = pair.office.read("registrar", f"/v1/cases/{case['id']}/messages")["items"]
+    assert "ส่งทางไปรษณีย์แล้ว" in [message["text"] for message in told]
+
+    pair.office.report_progress(case, "กำลังตรวจสอบกับธนาคาร")
+    assert ["กำลังตรวจสอบกับธนาคาร"] == [one["text"] for one in eventually(lambda: seen()["progress"])]
+
+    public(pair, complaint, "POST", f"{own}/withdrawal", {"reason": "ได้รับเงินแล้ว"})
+    becomes("withdrawn", lambda: pair.office.case(case["id"]))
+    assert "withdrawn" == seen()["state"]
+    assert pair.exchange_faults() == []
+
+
+def public(pair: Pair, complaint: Json, method: str, path: str, body: Json | None = None) -> Json:
+    """What somebody gets who has the complaint's number and secret, and nothing else."""
+    headers = {"Tracking-Secret": complaint["tracking_secret"]}
+    answer = httpx2.request(method, pair.centre.url + path, json=body, headers=headers, trust_env=False)
+    shown: Json = answer.raise_for_status().json()
+    return shown
+
+
 def test_a_corrected_answer_supersedes_the_first(pair: Pair) -> None:
     """Version 2 of an answer is what the Centre shows from then on."""
     complaint, referral = refer(pair.centre, complaint_by("website", "เข้าเว็บไซต์ไม่ได้ ลืมรหัสผ่าน"))

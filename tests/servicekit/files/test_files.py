@@ -1,6 +1,7 @@
 """Files: kinds told by content, images without metadata, clamd asked over a socket, and a store in a folder."""
 
 import io
+import socket
 import socketserver
 import struct
 import threading
@@ -215,6 +216,14 @@ def test_the_scanner_tells_clean_from_harmful(clamd: FakeClamd, on_disk: Callabl
     scanner = ClamAV(clamd.url)
     assert scanner.threat_in(on_disk(b"x" * 300_000)) is None
     assert "Eicar-Test-Signature" == scanner.threat_in(on_disk(b"x" * 300_000 + b"EICAR"))
+
+
+def test_a_scanner_that_never_answers_is_waited_for_only_so_long(on_disk: Callable[[bytes], BinaryIO]) -> None:
+    """A connection that the system has taken and nobody reads."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ScannerUnavailable, match="TimeoutError"):
+            ClamAV(url, timeout_seconds=0.2).threat_in(on_disk(b"x"))
 
 
 def test_no_verdict_is_no_clean_bill(clamd: FakeClamd, on_disk: Callable[[bytes], BinaryIO], tmp_path: Path) -> None:

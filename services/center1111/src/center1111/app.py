@@ -12,20 +12,21 @@ from fastapi import FastAPI
 
 from center1111 import bulk, places
 from center1111.answers import routes as answers
+from center1111.attachments import public as own_files
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
 from center1111.attachments.described import DescribedFiles
+from center1111.attachments.rescanning import rescan
 from center1111.clock import routes as clock
-from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
 from center1111.codes import CODE_LISTS
 from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake import saved_views
 from center1111.intake.imports import routes as imports
-from center1111.intake.imports.actions import Desk, run_imports
+from center1111.intake.imports.actions import IMPORTS_WAITING, Desk, run_imports
 from center1111.knowledge import routes as knowledge
-from center1111.postman import make_postman
+from center1111.postman import make_postman, make_reminding
 from center1111.problems import PROBLEMS
 from center1111.referrals import attachments as answer_files
 from center1111.referrals import routes as referrals
@@ -45,11 +46,13 @@ from servicekit.alongside import prepared, run_alongside
 from servicekit.code_lists import code_lists_router
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
+from servicekit.mail_queue import MAILS_WAITING
 from servicekit.migrating import head_of
+from servicekit.queues import QueueCollector
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
-_STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
+_STREAMED: Final = re.compile(r"/v1/(public/)?complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -88,7 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
             referrals.router,
             answer_files.router,
             closure.router,
+            closure.public_router,
             attachments.router,
+            own_files.public_router,
             clock.router,
             tracking.router,
             intake.public_router,
@@ -112,8 +117,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.required_checks = settings.required_checks
     app.state.letterhead = settings.letterhead
     app.state.reopen_within = timedelta(days=settings.reopen_within_days)
+    app.state.metrics.registry.register(
+        QueueCollector(app.state.read_sessions, {"imports": IMPORTS_WAITING, "mail": MAILS_WAITING})
+    )
     store = FileStore(settings.attachments_url)
     app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
+    app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
     host_exchange(
         app,
         settings.exchange(PARTY),
@@ -130,9 +139,10 @@ def create_app(settings: Settings) -> FastAPI:
     desk = Desk(sessions, deadlines, app.state.writers)
     importing = partial(run_imports, desk, app.state.imports_bell)
     run_alongside(app, "importing", importing, wake=app.state.imports_bell.set)
+    if app.state.vault.scanner is not None:
+        run_alongside(app, "rescanning", partial(rescan, sessions, app.state.vault))
     if settings.remind_in_service:
-        reminding = Reminding(sessions, deadlines, every_seconds=settings.remind_every_seconds)
-        run_alongside(app, "reminding", reminding.run)
+        run_alongside(app, "reminding", make_reminding(sessions, settings).run)
     postman = make_postman(sessions, settings)
     if postman is not None and settings.mail_in_service:
         run_alongside(app, "postman", postman.run)

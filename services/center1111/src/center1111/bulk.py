@@ -132,7 +132,7 @@ def post_bulk_referral(
             to=new.to,
             question=new.question,
             insist=new.insist,
-            agencies=agencies,
+            known=agencies,
             wanted=wanted,
             deadlines=due,
             by=actor.subject,

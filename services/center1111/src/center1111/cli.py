@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import typer
 
 from center1111.app import MIGRATIONS, create_app
-from center1111.clock.reminding import Reminding
 from center1111.exchange import effects
-from center1111.postman import make_postman
+from center1111.postman import make_postman, make_reminding
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
@@ -65,7 +64,7 @@ def remind() -> None:
     settings = Settings()
     configure_logging(f"{PARTY} remind", settings.log_level)
     with connected(settings.database_url, name=f"{PARTY} remind") as sessions:
-        reminding = Reminding(sessions, settings.deadlines(), every_seconds=settings.remind_every_seconds)
+        reminding = make_reminding(sessions, settings)
         run_until_told_to_stop(reminding.run)
 
 

@@ -115,6 +115,15 @@ class Standing(StrEnum):
     OVERDUE = "overdue"
 
 
+class Sending(StrEnum):
+    """What became of a reminder."""
+
+    LISTED = "listed"
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 class Means(StrEnum):
     """How a complainant is told of an answer."""
 
@@ -302,6 +311,12 @@ CODE_LISTS: Final[Mapping[str, CodeList]] = {
         Standing.IN_TIME: Code(Words("อยู่ในกำหนด", "In time")),
         Standing.NEAR_DUE: Code(Words("ใกล้ครบกำหนด", "Near due")),
         Standing.OVERDUE: Code(Words("เกินกำหนด", "Overdue")),
+    },
+    "reminder_sendings": {
+        Sending.LISTED: Code(Words("แสดงในรายการเตือน", "Listed alone: its role has no address")),
+        Sending.WAITING: Code(Words("รอส่งอีเมล", "A mail is owed")),
+        Sending.SENT: Code(Words("ส่งอีเมลแล้ว", "Sent by mail")),
+        Sending.FAILED: Code(Words("ส่งอีเมลไม่สำเร็จ", "The mail was refused, or given up")),
     },
     "delivery_means": {
         Means.LETTER: Code(Words("หนังสือ", "Letter")),

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from center1111.codes import AnswerOrigin, RefusalGround
-from center1111.journey import ReferralState, State
-from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, Referral
+from center1111.journey import ReferralMove, ReferralState, State
+from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, HistoryEntry, Referral
+from center1111.standing import is_in
 from center1111.steps import ComplaintNotFound
 from schemas import Channel, Kind
 from servicekit.database import Query
@@ -84,6 +85,14 @@ class ReferralOfComplaint(View):
     state: ReferralState
 
 
+class AgencySaid(View):
+    """What an agency said of a complaint that is with it."""
+
+    agency: str = Field(description="The agency's code.")
+    at: datetime
+    text: str
+
+
 class ComplaintView(Versioned):
     """One complaint."""
 
@@ -114,6 +123,8 @@ class ComplaintView(Versioned):
         description="Whether the complainant was told an earlier version of the answer, and not yet the one in force."
     )
     referrals: list[ReferralOfComplaint]
+    question: AgencySaid | None = Field(description="What an agency must still know from the complainant.")
+    progress: list[AgencySaid] = Field(description="Interim reports of agencies, the first one first.")
     closed_at: datetime | None
 
 
@@ -186,6 +197,40 @@ _referrals = (
     .correlate(Complaint)
     .scalar_subquery()
 )
+_said = _object(agency=HistoryEntry.by, at=HistoryEntry.at, text=HistoryEntry.note)
+OPEN_QUESTION = (
+    sa.select(_said)
+    .select_from(Referral)
+    .join(HistoryEntry, HistoryEntry.referral_id == Referral.id)
+    .where(
+        Referral.complaint_id == Complaint.id,
+        is_in(Referral.state, [ReferralState.AWAITING_COMPLAINANT]),
+        HistoryEntry.move == sa.literal_column(f"'{ReferralMove.ASK}'"),
+    )
+    .order_by(HistoryEntry.at.desc(), HistoryEntry.id.desc())
+    .limit(1)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+"""The question to the complainant that is open as JSON in the shape of `AgencySaid`, for statements on complaints."""
+
+PROGRESS_REPORTS = (
+    sa.select(
+        sa.func.coalesce(
+            sa.func.jsonb_agg(aggregate_order_by(_said, HistoryEntry.at.asc(), HistoryEntry.id.asc())),
+            sa.literal_column("'[]'::jsonb"),
+        )
+    )
+    .where(
+        HistoryEntry.complaint_id == Complaint.id,
+        HistoryEntry.referral_id.is_not(None),
+        HistoryEntry.move == sa.literal_column(f"'{ReferralMove.PROGRESS}'"),
+    )
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+"""The interim reports of agencies as JSON, each in the shape of `AgencySaid`, for statements on complaints."""
+
 _complainant = (
     sa.select(
         _object(**_columns(Complainant, "title", "first_name", "last_name", "national_id", "phone", "email", "address"))
@@ -248,6 +293,8 @@ _SELECT = sa.select(
     _answer.label("answer"),
     _told_otherwise.label("told_otherwise"),
     _referrals.label("referrals"),
+    OPEN_QUESTION.label("question"),
+    PROGRESS_REPORTS.label("progress"),
 ).where(Complaint.id == sa.bindparam("id", type_=sa.Uuid))
 _READ = Query(_SELECT)
 

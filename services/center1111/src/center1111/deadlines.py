@@ -8,10 +8,14 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from center1111.codes import Standing
+from center1111.codes import Standing, Step
 from thaikit.calendar import add_working_days, bangkok_date, days_left, end_of_day, last_day_before
 
 _MOMENT: Final = timedelta(microseconds=1)
+
+
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")]
+"""A role that is reminded."""
 
 
 class Rung(BaseModel):
@@ -25,7 +29,7 @@ class Rung(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z_]{0,39}$")
     working_days: int = Field(ge=-60, le=250)
-    to: str = Field(pattern=r"^[a-z][a-z_]{0,39}$", description="The role that is reminded.")
+    to: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,11 @@ class Deadlines:
 
     def later(self, due_at: datetime, working_days: int) -> datetime:
         """A deadline moved by working days."""
-        return due_at if working_days == 0 else self._due_from(_due_day(due_at), working_days)
+        return due_at if working_days == 0 else self._due_from(due_day(due_at), working_days)
 
     def days_left(self, due_at: datetime, now: datetime) -> int:
         """Working days from today until the due day; negative when overdue."""
-        return days_left(_due_day(due_at), bangkok_date(now), self.holidays)
+        return days_left(due_day(due_at), bangkok_date(now), self.holidays)
 
     def standing(self, due_at: datetime, now: datetime) -> Standing:
         """How a deadline that is open stands."""
@@ -77,6 +81,16 @@ class Deadlines:
     def near_due_until(self, now: datetime) -> datetime:
         """What is due until then is near due, unless it is overdue."""
         return self._due(now, self.near_due_days)
+
+    def reminded(self, rung: Rung) -> frozenset[Step]:
+        """The steps that the rung reminds of: not one whose whole limit is so short that it would begin with it."""
+        limits = {
+            Step.VERIFY: self.verify_within_days,
+            Step.ANSWER: self.answer_within_days,
+            Step.REFERRAL_ANSWER: self.referral_within_days,
+            Step.TELL: self.tell_within_days,
+        }
+        return frozenset(step for step, days in limits.items() if days > -rung.working_days)
 
     def reached(self, rung: Rung, now: datetime) -> datetime:
         """What is due until then has reached the rung."""
@@ -93,8 +107,8 @@ class Deadlines:
         return end_of_day(add_working_days(start, days, self.holidays))
 
 
-def _due_day(due_at: datetime) -> date:
-    """The day whose end `due_at` is."""
+def due_day(due_at: datetime) -> date:
+    """The day in Bangkok whose end `due_at` is."""
     return bangkok_date(due_at - _MOMENT)
 
 

@@ -1,7 +1,7 @@
 """What the messages of agencies do here: message type -> action, and no rule of its own."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from center1111.deadlines import Deadlines
 from center1111.problems import PROBLEMS
-from center1111.recalling import RECALLED
+from center1111.recalling import recalled
 from center1111.referrals import actions
-from exchange import Effects, Handler
+from exchange import Effects
 from exchange.attachments import want
 from schemas import (
     Message,
@@ -23,7 +23,9 @@ from schemas import (
 )
 
 
-def _accepted(session: Session, message: Message, body: ReferralAccepted, now: datetime) -> None:
+def _accepted(
+    session: Session, message: Message, body: ReferralAccepted, now: datetime, *, deadlines: Deadlines
+) -> None:
     actions.record_acceptance(
         session,
         message.subject,
@@ -32,11 +34,14 @@ def _accepted(session: Session, message: Message, body: ReferralAccepted, now: d
         work_group=body.work_group,
         topic=body.topic,
         due_at=body.due_at,
+        deadlines=deadlines,
         now=now,
     )
 
 
-def _returned(session: Session, message: Message, body: ReferralReturned, now: datetime) -> None:
+def _returned(
+    session: Session, message: Message, body: ReferralReturned, now: datetime, *, deadlines: Deadlines
+) -> None:
     actions.record_return(
         session,
         message.subject,
@@ -44,16 +49,23 @@ def _returned(session: Session, message: Message, body: ReferralReturned, now: d
         reason=body.reason,
         note=body.note,
         suggested_owner=body.suggested_owner,
+        deadlines=deadlines,
         now=now,
     )
 
 
-def _progressed(session: Session, message: Message, body: ReferralProgressed, now: datetime) -> None:
-    actions.record_progress(session, message.subject, agency=message.source, text=body.text, now=now)
+def _progressed(
+    session: Session, message: Message, body: ReferralProgressed, now: datetime, *, deadlines: Deadlines
+) -> None:
+    actions.record_progress(
+        session, message.subject, agency=message.source, text=body.text, deadlines=deadlines, now=now
+    )
 
 
-def _asked(session: Session, message: Message, body: ReferralQuestion, now: datetime) -> None:
-    actions.record_question(session, message.subject, agency=message.source, question=body.question, now=now)
+def _asked(session: Session, message: Message, body: ReferralQuestion, now: datetime, *, deadlines: Deadlines) -> None:
+    actions.record_question(
+        session, message.subject, agency=message.source, question=body.question, deadlines=deadlines, now=now
+    )
 
 
 def _answered(
@@ -74,15 +86,16 @@ def _answered(
     want(session, message, body.attachments, now=now)
 
 
-_HANDLERS: Final[Mapping[str, Handler]] = {
+_HANDLERS: Final[Mapping[str, Callable[..., None]]] = {
     "referral.accepted.v1": _accepted,
     "referral.returned.v1": _returned,
     "referral.progressed.v1": _progressed,
     "referral.question.v1": _asked,
+    "referral.answered.v1": _answered,
 }
 
 
 def effects(deadlines: Deadlines) -> Effects:
-    """What messages do here, with the limits by which complainants are to be told of answers."""
-    answered = functools.partial(_answered, deadlines=deadlines)
-    return Effects(handlers={**_HANDLERS, "referral.answered.v1": answered}, problems=PROBLEMS, recalled=RECALLED)
+    """What messages do here, with the limits that the Centre's settings give."""
+    handlers = {type_: functools.partial(handle, deadlines=deadlines) for type_, handle in _HANDLERS.items()}
+    return Effects(handlers=handlers, problems=PROBLEMS, recalled=recalled(deadlines))

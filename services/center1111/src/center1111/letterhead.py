@@ -73,6 +73,16 @@ def mail_telling(head: Letterhead, telling: Telling, *, to: str) -> Mail:
     return Mail(to=to, subject=f"แจ้งผลการพิจารณาเรื่องร้องทุกข์ เลขที่ {telling.tracking_number}", text=text)
 
 
+def mail_asking(head: Letterhead, tracking_number: str, complainant: str, question: str, *, to: str) -> Mail:
+    """The mail with an agency's question. Its subject tells strangers nothing of what it is about."""
+    text = (
+        f"เรียน {complainant}\n\nหน่วยงานที่พิจารณาเรื่องของท่าน เลขที่ {tracking_number} ขอทราบข้อมูลเพิ่มเติมดังนี้\n\n{question}\n\n"
+        "โปรดตอบโดยติดตามเรื่องทางเว็บไซต์ด้วยเลขที่นี้และรหัสลับที่ได้รับเมื่อยื่นเรื่อง หรือโทรสายด่วน 1111"
+        f" ระหว่างรอคำตอบของท่าน จะหยุดนับเวลาดำเนินการไว้\n\n{head.contact}\n"
+    )
+    return Mail(to=to, subject=f"ขอข้อมูลเพิ่มเติมเรื่องร้องทุกข์ เลขที่ {tracking_number}", text=text)
+
+
 def _said(telling: Telling) -> str:
     opening = (
         f"ตามที่ท่านได้ยื่นเรื่อง “{telling.subject}” ต่อศูนย์รับเรื่องราวร้องทุกข์ 1111"

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from center1111.attachments.actions import AttachmentMoveNotAllowed, AttachmentNotFound, TooManyAttachments
-from center1111.clock.actions import ClockRuns, ClockStandsStill
+from center1111.attachments.actions import (
+    AttachmentMoveNotAllowed,
+    AttachmentNotFound,
+    TooManyAttachments,
+    TooManyBytes,
+)
+from center1111.clock_stops import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
+from center1111.complainants import NotPossibleNow, NotYours
 from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
@@ -15,7 +21,7 @@ from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
 from center1111.telling.routes import NoLetter, NotAnswered
 from center1111.tellings import BeingTold, CannotBeReached, DeliveryNotFound
 from center1111.templates.actions import TemplateNotFound
-from center1111.tracking.actions import AskedAlready, NotYours, RatedAlready, TooLate, TooManyMessages
+from center1111.tracking.actions import AskedAlready, RatedAlready, TooLate, TooManyMessages
 from center1111.verification.actions import ChecksMissing, LinkedAlready, LinkNotFound
 from servicekit import code_lists
 from servicekit.problems import DomainError, Problem
@@ -61,6 +67,15 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         Words("แฟ้มแนบเต็มจำนวนแล้ว", "The complaint has all the attachments that it may have"),
         Words("แนบได้ไม่เกิน {limit} แฟ้มต่อเรื่อง", "A complaint has at most {limit} attachments."),
     ),
+    TooManyBytes: Problem(
+        "too-many-bytes",
+        HTTPStatus.CONFLICT,
+        Words("แฟ้มแนบใหญ่เกินกว่าที่ส่งทางเว็บไซต์ได้", "More than can be sent on the website"),
+        Words(
+            "แฟ้มทั้งหมดของเรื่องต้องไม่เกิน {limit} ไบต์ โปรดส่งทางไปรษณีย์ ตู้ ปณ. 1111",
+            "All files of a complaint may have {limit} bytes: send the rest by post to P.O. Box 1111.",
+        ),
+    ),
     SavedViewNotFound: Problem(
         "saved-view-not-found",
         HTTPStatus.NOT_FOUND,
@@ -87,6 +102,15 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         Words(
             "โปรดตรวจเลขติดตามและรหัสลับที่ได้รับเมื่อยื่นเรื่อง",
             "Check the tracking number and the secret that were given when it was filed.",
+        ),
+    ),
+    NotPossibleNow: Problem(
+        "not-possible-now",
+        HTTPStatus.CONFLICT,
+        Words("ขณะนี้ทำรายการนี้ไม่ได้", "Not possible as the complaint stands"),
+        Words(
+            "เรื่องของท่านอยู่ในขั้น {state} หากมีข้อสงสัยโปรดติดต่อสายด่วน 1111",
+            "Your complaint is {state}. If you have any doubt, call the hotline 1111.",
         ),
     ),
     MoveNotAllowed: Problem(

@@ -1,5 +1,6 @@
 """What the Centre's own messages mean for its records, when it was restored and learnt them again from its peer."""
 
+import functools
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +10,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from center1111 import steps
+from center1111 import agencies, steps
+from center1111.deadlines import Deadlines
 from center1111.intake.rules import search_text, text_sketch
 from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import Complainant, Complaint, HistoryEntry, Referral
@@ -91,16 +93,36 @@ def _complaint(session: Session, message: Message, body: ReferralSent, now: date
     return complaint
 
 
-def _withdrawn(session: Session, message: Message, body: ReferralWithdrawn, now: datetime) -> None:
+def _withdrawn(
+    session: Session, message: Message, body: ReferralWithdrawn, now: datetime, *, deadlines: Deadlines
+) -> None:
     complaint, referral = steps.referral_to_change(session, message.subject)
-    steps.advance_referral(session, referral, ReferralMove.WITHDRAW, by=RECOVERY, now=now, note=body.reason)
-    steps.advance(session, complaint, Move.TAKE_BACK, by=RECOVERY, now=now, note=body.reason)
+    agencies.advance(
+        session,
+        complaint,
+        referral,
+        ReferralMove.WITHDRAW,
+        deadlines=deadlines,
+        by=RECOVERY,
+        now=now,
+        note=body.reason,
+    )
     referral.withdrawn_at, referral.withdrawal_reason = message.time, body.reason
+    steps.advance(session, complaint, Move.TAKE_BACK, by=RECOVERY, now=now, note=body.reason)
 
 
-def _amended(session: Session, message: Message, body: ReferralAmended, now: datetime) -> None:
-    _, referral = steps.referral_to_change(session, message.subject)
-    steps.advance_referral(session, referral, ReferralMove.AMEND, by=RECOVERY, now=now, note=body.information)
+def _amended(session: Session, message: Message, body: ReferralAmended, now: datetime, *, deadlines: Deadlines) -> None:
+    complaint, referral = steps.referral_to_change(session, message.subject)
+    agencies.advance(
+        session,
+        complaint,
+        referral,
+        ReferralMove.AMEND,
+        deadlines=deadlines,
+        by=RECOVERY,
+        now=now,
+        note=body.information,
+    )
 
 
 def _contested(session: Session, message: Message, body: ReferralContested, now: datetime) -> None:
@@ -135,9 +157,11 @@ def _enter(
     )
 
 
-RECALLED: Final[Mapping[str, Handler]] = {
-    "referral.sent.v1": _sent,
-    "referral.withdrawn.v1": _withdrawn,
-    "referral.amended.v1": _amended,
-    "referral.contested.v1": _contested,
-}
+def recalled(deadlines: Deadlines) -> Mapping[str, Handler]:
+    """Message type -> what it does, with the limits that the Centre's settings give."""
+    return {
+        "referral.sent.v1": _sent,
+        "referral.withdrawn.v1": functools.partial(_withdrawn, deadlines=deadlines),
+        "referral.amended.v1": functools.partial(_amended, deadlines=deadlines),
+        "referral.contested.v1": _contested,
+    }

@@ -8,7 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from center1111.codes import AnswerOrigin, Check, LinkKind, MarkKind, Means, RefusalGround, Step, StopReason, Topic
+from center1111.codes import (
+    AnswerOrigin,
+    Check,
+    LinkKind,
+    MarkKind,
+    Means,
+    RefusalGround,
+    Sending,
+    Step,
+    StopReason,
+    Topic,
+)
 from center1111.journey import (
     ArticleState,
     AttachmentState,
@@ -69,6 +80,7 @@ class Record(DeclarativeBase):
         MarkKind: _Code(MarkKind),
         StopReason: _Code(StopReason),
         Step: _Code(Step),
+        Sending: _Code(Sending),
         Channel: _Code(Channel),
         Kind: _Code(Kind),
         ReturnReason: _Code(ReturnReason),
@@ -384,13 +396,14 @@ class ClockStop(Record):
     note: Mapped[str | None]
     stopped_at: Mapped[datetime]
     stopped_by: Mapped[str]
+    asked_in: Mapped[UUID | None] = mapped_column(sa.ForeignKey("referrals.id"))
     restarted_at: Mapped[datetime | None]
     restarted_by: Mapped[str | None]
     working_days: Mapped[int | None]
 
 
 class Reminder(Record):
-    """One rung of the ladder that a deadline has reached: made once, sent once."""
+    """One rung of the ladder that a deadline has reached: made once, told once; `mail` tells those of one look."""
 
     __tablename__ = "reminders"
 
@@ -402,9 +415,9 @@ class Reminder(Record):
     rung: Mapped[str]
     to: Mapped[str]
     made_at: Mapped[datetime]
-    claimed_at: Mapped[datetime | None]
+    sending: Mapped[Sending]
+    mail: Mapped[UUID | None]
     sent_at: Mapped[datetime | None]
-    attempts: Mapped[int]
     failure: Mapped[str | None]
 
 
@@ -454,6 +467,7 @@ class Delivery(Record):
     means: Mapped[Means]
     state: Mapped[DeliveryState]
     corrects: Mapped[bool]
+    letter_year: Mapped[int | None]
     letter_serial: Mapped[int | None] = mapped_column(sa.BigInteger)
     owed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -463,6 +477,7 @@ class Delivery(Record):
     last_problem: Mapped[str | None]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
+    __table_args__ = (sa.UniqueConstraint("letter_year", "letter_serial"),)
 
 
 class ComplainantMessage(Record):

@@ -1,12 +1,13 @@
 """The Centre's settings: environment variables `CENTER1111_<NAME>`, or files of those names in /run/secrets."""
 
-from typing import Final, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from center1111.codes import Check
-from center1111.deadlines import Deadlines, Rung
+from center1111.deadlines import Deadlines, Role, Rung
 from center1111.letterhead import Letterhead
 from center1111.watching import Limits
 from center1111.writers import Writers
@@ -19,6 +20,7 @@ PREFIX: Final = "CENTER1111_"
 DEVELOPMENT_WRITERS_KEY: Final = "not a secret: for development alone"
 _LADDER: Final = (
     Rung(name="near_due", working_days=-3, to="officer"),
+    Rung(name="last_day", working_days=-1, to="officer"),
     Rung(name="overdue", working_days=0, to="officer"),
     Rung(name="escalation", working_days=3, to="supervisor"),
 )
@@ -50,6 +52,10 @@ class Settings(MailSettings, ExchangeSettings):
         pattern=r"^(tcp://[^/]+:[0-9]+|unix:/.+)$",
         description="The clamd that scans attached files, tcp://host:3310 or unix:/path; without it none is scanned.",
     )
+    public_attachments: int = Field(10, ge=0, le=50, description="How many files a complainant may send online.")
+    public_attachments_bytes: int = Field(
+        50 * 1024 * 1024, ge=0, description="How many bytes those of one complaint may have in all."
+    )
     verify_within_days: int = Field(3, ge=1, description="Working days until a complaint is accepted or refused.")
     tell_within_days: int = Field(3, ge=1, description="Working days until the complainant is told the answer.")
     near_due_days: int = Field(3, ge=1, description="A deadline is near due when no more working days are left.")
@@ -58,6 +64,13 @@ class Settings(MailSettings, ExchangeSettings):
         description="Reminders and escalation as JSON, the working days counted from the due day:"
         ' [{"name": "overdue", "working_days": 0, "to": "officer"}]',
     )
+    reminder_addresses: Annotated[
+        Mapping[Role, Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")]],
+        Field(
+            description="Where the roles of the ladder are reminded by mail, as JSON:"
+            ' {"officer": "duty@1111.go.th", "supervisor": "head@1111.go.th"}'
+        ),
+    ] = {}
     remind_in_service: bool = Field(default=True, description="Remind of deadlines inside the service.")
     remind_every_seconds: int = Field(60, ge=1, description="How often the remind worker looks.")
     required_checks: tuple[Check, ...] = Field(
@@ -126,6 +139,15 @@ class Settings(MailSettings, ExchangeSettings):
         """How complainants are known again."""
         key = self.writers_key.get_secret_value().encode()
         return Writers(key, self.repeat_writer_from, self.repeat_writer_within_days)
+
+    @model_validator(mode="after")
+    def _reminds_somebody_by_some_server(self) -> Self:
+        unknown = self.reminder_addresses.keys() - {rung.to for rung in self.reminder_ladder}
+        if unknown:
+            raise ValueError(f"reminder_addresses has roles that reminder_ladder does not remind: {sorted(unknown)}")
+        if self.reminder_addresses and self.smtp_host is None:
+            raise ValueError("reminder_addresses needs smtp_host and mail_from: reminders are sent by mail")
+        return self
 
     @model_validator(mode="after")
     def _no_development_key_in_production(self) -> Self:

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
 from center1111 import steps
@@ -18,12 +19,13 @@ from center1111.letterhead import Letterhead, Telling, full_name, letter_telling
 from center1111.means import means_for
 from center1111.records import Answer, Complainant, Complaint, Delivery
 from letters import to_pdf
+from servicekit.database import Query
 from servicekit.ids import uuid7
 from servicekit.mail import Attachment, Mail
 from servicekit.mail_queue import MailState, owe_mail, owe_mail_again
 from servicekit.problems import DomainError
 from servicekit.versions import Versions, check_version
-from thaikit.calendar import bangkok_date
+from thaikit.calendar import bangkok_date, buddhist_year
 
 BY_MAIL: Final = "mail"
 """Who told, when a mail server took the mail."""
@@ -34,7 +36,7 @@ BY_WEBSITE: Final = "website"
 _NEEDS: Final[Mapping[Means, str]] = {Means.LETTER: "address", Means.EMAIL: "email", Means.TELEPHONE: "phone"}
 _WITH_A_LETTER: Final = (Means.LETTER, Means.EMAIL)
 _UNTOLD: Final = (DeliveryState.TO_SEND, DeliveryState.FAILED)
-_LETTER_SERIAL: Final = sa.Sequence("letter_serials").next_value()
+_LETTER_SERIAL: Final = Query(sa.select(sa.func.nextval(sa.cast(sa.bindparam("sequence", type_=sa.Text), REGCLASS))))
 
 
 class DeliveryNotFound(DomainError):
@@ -180,6 +182,7 @@ def _owe(session: Session, complaint: Complaint, answer: Answer, means: Means, *
     told_before = sa.select(Answer.id).where(
         Answer.complaint_id == answer.complaint_id, Answer.id != answer.id, Answer.told_at.is_not(None)
     )
+    year = letter_year(now) if means in _WITH_A_LETTER else None
     delivery = Delivery(
         id=uuid7(),
         complaint_id=answer.complaint_id,
@@ -187,7 +190,8 @@ def _owe(session: Session, complaint: Complaint, answer: Answer, means: Means, *
         means=means,
         state=DeliveryState.TO_SEND,
         corrects=session.scalar(sa.select(told_before.exists())),
-        letter_serial=session.scalar(_LETTER_SERIAL) if means in _WITH_A_LETTER else None,
+        letter_year=year,
+        letter_serial=None if year is None else _LETTER_SERIAL.scalar(session, sequence=f"letter_serials_{year}"),
         owed_at=now,
         changed_at=now,
     )
@@ -198,6 +202,15 @@ def _owe(session: Session, complaint: Complaint, answer: Answer, means: Means, *
         owe_mail(session, about=delivery.id, now=now)
     session.flush()
     return delivery
+
+
+def letter_year(now: datetime) -> int:
+    """The Buddhist year of whose register of outgoing letters a letter's number is.
+
+    Source: Regulation of the Office of the Prime Minister on Correspondence, B.E. 2526: numbers run through a calendar
+    year and begin anew with the next.
+    """
+    return buddhist_year(bangkok_date(now))
 
 
 def _reached_by(complainant: Complainant | None) -> set[Means]:

@@ -246,6 +246,14 @@ _AGAIN = Query(
         WHERE about = :about AND state IN ('refused', 'given_up')
     """)
 )
+MAILS_WAITING = Query(
+    sa.text("""
+        SELECT count(*) AS depth, CAST(extract(epoch FROM now() - min(owed_at)) AS float8) AS oldest_seconds
+        FROM owed_mails WHERE state = 'owed'
+    """)
+)
+"""How many mails are owed, and for how long the oldest of them; for `queues.QueueCollector`."""
+
 _CLAIM = Query(
     sa.text("""
         UPDATE owed_mails SET lease = :lease, due_at = :leased_until

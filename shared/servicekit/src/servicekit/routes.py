@@ -53,17 +53,17 @@ Reading = Annotated[ReadSession, Depends(_reading)]
 """A session that reads; the endpoint's parameter is named `session`."""
 
 
-async def _idempotency_key(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            max_length=4096,
-            description="Repeats with the same key get the first answer again. Required for agency clients.",
-        ),
-    ] = None,
-) -> None:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=4096,
+        description="Repeats with the same key get the first answer again. Required for agency clients.",
+    ),
+]
+
+
+async def _idempotency_key(request: Request, idempotency_key: IdempotencyKey = None) -> None:
     if idempotency_key is not None:
         request.state.idempotent_body = await request.body()
 
@@ -134,7 +134,7 @@ def _in_transaction(endpoint: Endpoint, status: int, *, creates: bool) -> Endpoi
         request: Request = session.info["request"]
         claim = _claim(request) if creates else None
         with session:
-            if claim and (repeated := claim.take(session, now=utc_now(), kept_for=_kept_for(request))):
+            if claim and (repeated := claim.take(session, now=utc_now(), kept_for=kept_for(request))):
                 return repeated
             result = endpoint(**arguments)
             response = result if isinstance(result, Response) else _respond(result, status, arguments, serialise)
@@ -167,20 +167,22 @@ def _respond(
 def _claim(request: Request) -> Claim | None:
     actor: Actor | None = getattr(request.state, "actor", None)
     body: bytes = getattr(request.state, "idempotent_body", b"")
-    claim = claim_of(request, body, _caller(request))
+    claim = claim_of(request, body, caller_of(request))
     if claim is None and actor is not None and actor.is_agency_client:
         raise KeyRequired
     return claim
 
 
-def _caller(request: Request) -> str:
+def caller_of(request: Request) -> str:
+    """Whose `Idempotency-Key` it is."""
     actor: Actor | None = getattr(request.state, "actor", None)
     if actor is None:
         return "public"
     return f"client:{actor.client_id}" if actor.client_id else f"person:{actor.subject}"
 
 
-def _kept_for(request: Request) -> timedelta:
+def kept_for(request: Request) -> timedelta:
+    """How long the answer to the caller is repeated."""
     actor: Actor | None = getattr(request.state, "actor", None)
     return KEPT_FOR_AGENCIES if actor is not None and actor.is_agency_client else KEPT_FOR_PEOPLE
 

@@ -43,6 +43,10 @@ class TooManyAttachments(DomainError):
     """The complaint has as many attachments as a referral can carry."""
 
 
+class TooManyBytes(DomainError):
+    """The complainant has announced as many bytes as they may send."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vault:
     """Where files are kept, and who scans them, if anybody does."""
@@ -105,11 +109,19 @@ def find(session: Session, complaint_id: UUID, attachment_id: UUID, *, to_change
 
 
 def take_file(
-    sessions: Sessions, vault: Vault, announced: Attachment, came: Received, *, by: str, now: datetime
+    sessions: Sessions,
+    vault: Vault,
+    announced: Attachment,
+    came: Received,
+    *,
+    by: str,
+    now: datetime,
+    unscanned_waits: bool = False,
 ) -> Attachment:
     """Check the file that came, clean, scan and store it, and write it down, in a transaction of its own.
 
-    The same file sent again changes nothing.
+    The same file sent again changes nothing. Where there is no scanner it is released as it is, or waits until an
+    officer lets it in (`unscanned_waits`).
 
     Raises:
         InvalidInput: it is not the file that was announced; another may be sent.
@@ -129,7 +141,7 @@ def take_file(
         raise InvalidInput(*faults)
     with _cleaned(announced.media_type, came.file) as file:
         size, sha256 = digest_of(file)
-        move, threat = _verdict(vault.scanner, file)
+        move, threat = _verdict(vault.scanner, file, unscanned_waits=unscanned_waits)
         key = str(uuid7())
         vault.store.keep(key, file)
     try:
@@ -189,10 +201,10 @@ def _advance(attachment: Attachment, move: AttachmentMove) -> None:
     attachment.state = after
 
 
-def _verdict(scanner: ClamAV | None, file: BinaryIO) -> tuple[AttachmentMove, str | None]:
-    """Without a scanner a file is released as it is; with one that does not answer it waits."""
+def _verdict(scanner: ClamAV | None, file: BinaryIO, *, unscanned_waits: bool) -> tuple[AttachmentMove, str | None]:
+    """A file waits for a scanner that does not answer, and where it must for one that there is not."""
     if scanner is None:
-        return AttachmentMove.RELEASE, None
+        return AttachmentMove.PUT_ASIDE if unscanned_waits else AttachmentMove.RELEASE, None
     try:
         threat = scanner.threat_in(file)
     except ScannerUnavailable:

@@ -40,7 +40,7 @@ from servicekit.words import Words
 
 router = Router(tags=["complaints"])
 
-_OF_A_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+OF_A_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 class NewAttachment(Body):
@@ -170,7 +170,7 @@ def get_complaint_attachment(
 @router.put(
     "/complaints/{complaint_id}/attachments/{attachment_id}/content",
     summary="Send an announced file",
-    openapi_extra={"requestBody": {"required": True, **_OF_A_FILE}},
+    openapi_extra={"requestBody": {"required": True, **OF_A_FILE}},
 )
 async def put_complaint_attachment_content(
     complaint_id: UUID, attachment_id: UUID, *, request: Request, now: Now, actor: Attacher, vault: Kept
@@ -205,7 +205,7 @@ async def post_attachment_scan(
     "/complaints/{complaint_id}/attachments/{attachment_id}/content",
     summary="Read an attached file",
     response_class=Response,
-    responses={200: {"description": "The file.", **_OF_A_FILE}},
+    responses={200: {"description": "The file.", **OF_A_FILE}},
 )
 async def get_complaint_attachment_content(
     complaint_id: UUID, attachment_id: UUID, *, request: Request, actor: Reader, vault: Kept

@@ -1,8 +1,7 @@
 """Deadlines: what is near due and overdue, the clock of a complaint, and the reminders that were sent."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,8 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
 from center1111.clock import actions, queries
-from center1111.clock.reminding import MOST_ATTEMPTS
-from center1111.codes import Standing, Step, StopReason
+from center1111.codes import Sending, Standing, Step, StopReason
 from center1111.complaint_view import ComplaintView, read_complaint, tell_version
 from center1111.deadlines import Due
 from center1111.fields import Note
@@ -86,15 +84,6 @@ class ClockStopView(View):
     )
 
 
-class Sending(StrEnum):
-    """What became of a reminder."""
-
-    WAITING = "waiting"
-    SENT = "sent"
-    UNCERTAIN = "uncertain"
-    FAILED = "failed"
-
-
 class ReminderView(View):
     """One rung of the ladder that a deadline reached."""
 
@@ -108,19 +97,8 @@ class ReminderView(View):
     referral_id: UUID | None
     made_at: datetime
     sent_at: datetime | None
-    sending: Sending = Field(
-        description="`uncertain`: being sent, or its worker died in between; `failed`: given up after several attempts."
-    )
-    attempts: int
-    failure: str | None
-
-
-_SENDING: Final = sa.case(
-    (Reminder.sent_at.is_not(None), Sending.SENT.value),
-    (Reminder.claimed_at.is_not(None), Sending.UNCERTAIN.value),
-    (Reminder.attempts >= MOST_ATTEMPTS, Sending.FAILED.value),
-    else_=Sending.WAITING.value,
-)
+    sending: Sending = Field(description="See /v1/code-lists/reminder_sendings.")
+    failure: str | None = Field(description="The codes of the mail server's last reply.")
 
 
 @router.get("/deadlines", summary="Open deadlines, the soonest first")
@@ -216,12 +194,12 @@ def list_reminders(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ReminderView]:
-    """Each stands in it once: who was reminded of what, and when it was sent."""
+    """Each stands in it once: who was reminded of what, and when it was sent to them by mail."""
     conditions: list[Any] = []
     if step:
         conditions.append(Reminder.step.in_(step))
     if sending:
-        conditions.append(_SENDING.in_(sending))
+        conditions.append(Reminder.sending.in_(sending))
     if complaint:
         conditions.append(Reminder.complaint_id == complaint)
     if cursor:
@@ -236,12 +214,12 @@ def list_reminders(
         "complaint_id",
         "referral_id",
         "made_at",
+        "sending",
         "sent_at",
-        "attempts",
         "failure",
     )
     rows = session.execute(
-        sa.select(*(getattr(Reminder, name) for name in shown), _SENDING.label("sending"), Complaint.tracking_number)
+        sa.select(*(getattr(Reminder, name) for name in shown), Complaint.tracking_number)
         .join(Complaint, Complaint.id == Reminder.complaint_id)
         .where(*conditions)
         .order_by(Reminder.made_at.desc(), Reminder.id.desc())

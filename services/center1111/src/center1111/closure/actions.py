@@ -3,13 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from center1111 import steps, tellings
+from center1111 import agencies, complainants, steps, tellings
+from center1111.complainants import BY_COMPLAINANT
 from center1111.deadlines import Deadlines
-from center1111.journey import Move, ReopeningState
-from center1111.records import ReopeningRequest
+from center1111.journey import REFERRAL_UNDER_WAY, Move, ReopeningState
+from center1111.records import Complaint
 from servicekit.problems import DomainError
 from servicekit.versions import Versions
 
@@ -45,7 +45,7 @@ def reopen(
     complaint.closed_at = None
     complaint.due_at = deadlines.answer_due(now)
     tellings.call_off(session, complaint_id, now=now)
-    decide(session, complaint_id, ReopeningState.GRANTED, decision=reason, by=by, now=now)
+    complainants.decide_on_request(session, complaint_id, ReopeningState.GRANTED, decision=reason, by=by, now=now)
 
 
 def withdraw(session: Session, complaint_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime) -> None:
@@ -53,7 +53,25 @@ def withdraw(session: Session, complaint_id: UUID, *, reason: str, wanted: Versi
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     steps.advance(session, complaint, Move.WITHDRAW, by=by, now=now, note=reason)
     tellings.call_off(session, complaint_id, now=now)
-    decide(session, complaint_id, ReopeningState.DECLINED, decision=reason, by=by, now=now)
+    complainants.decide_on_request(session, complaint_id, ReopeningState.DECLINED, decision=reason, by=by, now=now)
+
+
+def withdraw_own(session: Session, complaint: Complaint, *, reason: str, deadlines: Deadlines, now: datetime) -> None:
+    """End the complaint because its complainant asks so; an agency that works on it is told.
+
+    Raises:
+        NotPossibleNow: it is at its end.
+    """
+    with_agency = agencies.referral_in(session, complaint, *REFERRAL_UNDER_WAY)
+    if with_agency is not None:
+        agencies.withdraw(
+            session, complaint, with_agency, reason=reason, deadlines=deadlines, by=BY_COMPLAINANT, now=now
+        )
+    complainants.advance(session, complaint, Move.WITHDRAW, now=now, note=reason)
+    tellings.call_off(session, complaint.id, now=now)
+    complainants.decide_on_request(
+        session, complaint.id, ReopeningState.DECLINED, decision=reason, by=BY_COMPLAINANT, now=now
+    )
 
 
 def decline_reopening(
@@ -66,22 +84,10 @@ def decline_reopening(
     """
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     steps.advance(session, complaint, Move.DECLINE_REOPENING, by=by, now=now, note=reason)
-    if not decide(session, complaint_id, ReopeningState.DECLINED, decision=reason, by=by, now=now):
+    if not complainants.decide_on_request(
+        session, complaint_id, ReopeningState.DECLINED, decision=reason, by=by, now=now
+    ):
         raise NoReopeningRequest
-
-
-def decide(
-    session: Session, complaint_id: UUID, state: ReopeningState, *, decision: str, by: str, now: datetime
-) -> bool:
-    """Decide on the open request to reopen a complaint, which is locked; False where there is none."""
-    open_request = sa.select(ReopeningRequest).where(
-        ReopeningRequest.complaint_id == complaint_id, ReopeningRequest.state == ReopeningState.OPEN
-    )
-    request = session.scalar(open_request)
-    if request is None:
-        return False
-    request.state, request.decision, request.decided_by, request.decided_at = state, decision, by, now
-    return True
 
 
 def add_note(session: Session, complaint_id: UUID, *, text: str, wanted: Versions, by: str, now: datetime) -> int:

@@ -4,18 +4,22 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import Response
+from pydantic import ConfigDict
 
 from center1111.closure import actions
+from center1111.complainants import PROGRESS, Progress, Secret, complaint_of_complainant
 from center1111.complaint_view import ComplaintView, read_complaint, tell_version
 from center1111.deadlines import Due
 from center1111.fields import Note
 from center1111.roles import CaseOfficer, Corrector
 from servicekit.clock import Now
 from servicekit.fields import Body, View
+from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Router, Transaction
 from servicekit.versions import IfMatch
 
 router = Router(tags=["complaints"])
+public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 
 
 class Closing(Body):
@@ -28,6 +32,22 @@ class Reasoned(Body):
     """Why."""
 
     reason: Note
+
+
+class OwnWithdrawal(Body):
+    """Why the complainant no longer pursues the complaint."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "ได้รับเงินงวดที่สองแล้ว ขอถอนเรื่อง"}]})
+
+    reason: Note
+
+
+class WithdrawnView(View):
+    """A complaint that its complainant has withdrawn."""
+
+    tracking_number: str
+    state: Progress
+    withdrawn_at: datetime
 
 
 class NewNote(Body):
@@ -78,6 +98,19 @@ def post_withdrawal(
     """Not while an agency works on it: withdraw the referral first."""
     actions.withdraw(session, complaint_id, reason=new.reason, wanted=wanted, by=actor.subject, now=now)
     return read_complaint(session, complaint_id, for_=actor)
+
+
+@public_router.post("/public/complaints/{tracking_number}/withdrawal", summary="Withdraw one's complaint")
+def post_public_withdrawal(
+    tracking_number: str, new: OwnWithdrawal, *, session: Transaction, now: Now, due: Due, tracking_secret: Secret
+) -> WithdrawnView:
+    """Until it is closed or refused; an agency that works on it is told to stop. It cannot be taken back.
+
+    A wrong number and a wrong secret get the same answer.
+    """
+    complaint = complaint_of_complainant(session, tracking_number, tracking_secret)
+    actions.withdraw_own(session, complaint, reason=new.reason, deadlines=due, now=now)
+    return WithdrawnView(tracking_number=complaint.tracking_number, state=PROGRESS[complaint.state], withdrawn_at=now)
 
 
 @router.post("/complaints/{complaint_id}/notes", status_code=201, summary="Add a note to the complaint's history")

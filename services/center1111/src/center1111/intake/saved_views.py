@@ -20,6 +20,7 @@ from servicekit.ids import uuid7
 from servicekit.paging import Page
 from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router, Transaction
+from servicekit.uniqueness import or_taken
 
 router = Router(tags=["complaints"], prefix="/saved-views")
 
@@ -96,10 +97,8 @@ def put_saved_view(
 ) -> SavedViewView:
     """Name, filters and order, as a whole."""
     found = _of(session, view_id, actor.subject)
-    namesake = sa.select(SavedView.id).where(SavedView.owner == actor.subject, SavedView.name == new.name)
-    if session.scalar(namesake) not in {None, view_id}:
-        raise ViewNameTaken
-    found.name, found.filters, found.sort, found.changed_at = new.name, _said(new), new.sort, now
+    with or_taken(session, ViewNameTaken()):
+        found.name, found.filters, found.sort, found.changed_at = new.name, _said(new), new.sort, now
     return _view(found)
 
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import schemas
-from center1111 import steps, tellings
+from center1111 import agencies, complainants, steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
-from center1111.journey import AttachmentState, Move, ReferralMove, ReferralState, State
-from center1111.records import Answer, Attachment, Complainant, Complaint, HistoryEntry, Referral
-from exchange import owe
+from center1111.journey import Move, ReferralMove, ReferralState, ReopeningState, State
+from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from center1111.referrals.mails import owe_question
 from schemas import ReturnReason
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput
@@ -47,7 +47,7 @@ def refer(
     to: str,
     question: str,
     insist: bool,
-    agencies: Collection[str],
+    known: Collection[str],
     wanted: Versions,
     deadlines: Deadlines,
     by: str,
@@ -56,11 +56,11 @@ def refer(
     """Record the referral and owe the agency its message, in the caller's transaction.
 
     Raises:
-        InvalidInput: `to` is none of the agencies.
+        InvalidInput: `to` is none of the `known` agencies.
         ReturnedBefore: it returned this complaint twice or more, and nobody insists.
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
-    if to not in agencies:
+    if to not in known:
         raise InvalidInput(_UNKNOWN_AGENCY)
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
     steps.advance(session, complaint, Move.REFER, by=by, now=now, note=question)
@@ -99,14 +99,20 @@ def refer(
         )
     )
     complainant = None if complaint.confidential else session.get(Complainant, complaint_id)
-    _owe(
-        session, referral, _record(complaint, complainant, referral, earlier, _attachments(session, complaint_id)), now
-    )
+    record = _record(complaint, complainant, referral, earlier, agencies.attachments(session, complaint_id))
+    agencies.owe_to_agency(session, referral, record, now=now)
     return complaint, referral
 
 
 def withdraw_referral(
-    session: Session, referral_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime
+    session: Session,
+    referral_id: UUID,
+    *,
+    reason: str,
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
 ) -> Referral:
     """Take the complaint back from the agency before it has answered.
 
@@ -114,37 +120,54 @@ def withdraw_referral(
         ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     complaint, referral = steps.referral_to_change(session, referral_id, wanted)
-    steps.advance_referral(session, referral, ReferralMove.WITHDRAW, by=by, now=now, note=reason)
-    steps.advance(session, complaint, Move.TAKE_BACK, by=by, now=now, note=reason)
-    referral.withdrawn_at = now
-    referral.withdrawal_reason = reason
-    _owe(session, referral, schemas.ReferralWithdrawn(**_numbers(complaint, referral), reason=reason), now)
+    agencies.withdraw(session, complaint, referral, reason=reason, deadlines=deadlines, by=by, now=now)
     return referral
 
 
 def contest_answer(
-    session: Session, referral_id: UUID, *, reason: str, wanted: Versions, by: str, now: datetime
+    session: Session,
+    referral_id: UUID,
+    *,
+    reason: str,
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
 ) -> Referral:
     """Tell the agency why the complainant does not accept its answer; the complaint is with it again.
+
+    As after any reopening, the limits begin anew, what was not told yet of the answer is told no more, and a
+    complainant's request is granted.
 
     Raises:
         ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     complaint, referral = steps.referral_to_change(session, referral_id, wanted)
     steps.advance_referral(session, referral, ReferralMove.CONTEST, by=by, now=now, note=reason)
+    referral.due_at = deadlines.referral_due(now)
     if complaint.state is not State.VERIFIED:
         steps.advance(session, complaint, Move.REOPEN, by=by, now=now, note=reason)
         complaint.closed_at = None
+        complaint.due_at = deadlines.answer_due(now)
+        tellings.call_off(session, complaint.id, now=now)
+        complainants.decide_on_request(session, complaint.id, ReopeningState.GRANTED, decision=reason, by=by, now=now)
     steps.advance(session, complaint, Move.REFER, by=by, now=now, note=reason)
     body = schemas.ReferralContested(
-        **_numbers(complaint, referral), reason=reason, answer_version=referral.answer_version
+        **agencies.numbers(complaint, referral), reason=reason, answer_version=referral.answer_version
     )
-    _owe(session, referral, body, now)
+    agencies.owe_to_agency(session, referral, body, now=now)
     return referral
 
 
 def amend_referral(
-    session: Session, referral_id: UUID, *, information: str, wanted: Versions, by: str, now: datetime
+    session: Session,
+    referral_id: UUID,
+    *,
+    information: str,
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
 ) -> Referral:
     """Tell the agency what has become known since; it answers an open question of the agency.
 
@@ -152,11 +175,7 @@ def amend_referral(
         ReferralNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     complaint, referral = steps.referral_to_change(session, referral_id, wanted)
-    steps.advance_referral(session, referral, ReferralMove.AMEND, by=by, now=now, note=information)
-    body = schemas.ReferralAmended(
-        **_numbers(complaint, referral), information=information, attachments=_attachments(session, complaint.id)
-    )
-    _owe(session, referral, body, now)
+    agencies.amend(session, complaint, referral, information=information, deadlines=deadlines, by=by, now=now)
     return referral
 
 
@@ -169,6 +188,7 @@ def record_acceptance(
     work_group: str,
     topic: str,
     due_at: datetime,
+    deadlines: Deadlines,
     now: datetime,
 ) -> None:
     """The agency has taken the referral on; when it reroutes the case, it says so again with another group.
@@ -177,7 +197,9 @@ def record_acceptance(
         ReferralNotFound, MoveNotAllowed: as `steps` tells.
     """
     complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
-    steps.advance_referral(session, referral, ReferralMove.ACCEPT, by=agency, now=now, note=case_number)
+    agencies.advance(
+        session, complaint, referral, ReferralMove.ACCEPT, deadlines=deadlines, by=agency, now=now, note=case_number
+    )
     referral.accepted_at = referral.accepted_at or now
     referral.case_number = case_number
     referral.work_group = complaint.work_group = work_group
@@ -194,6 +216,7 @@ def record_return(
     reason: ReturnReason,
     note: str | None,
     suggested_owner: str | None,
+    deadlines: Deadlines,
     now: datetime,
 ) -> None:
     """The agency hands the referral back; the complaint is the Centre's again.
@@ -203,33 +226,53 @@ def record_return(
     """
     complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
     why = reason if note is None else f"{reason}: {note}"
-    steps.advance_referral(session, referral, ReferralMove.RETURN, by=agency, now=now, note=why)
-    steps.advance(session, complaint, Move.TAKE_BACK, by=agency, now=now, note=why)
-    complaint.work_group = None
+    agencies.advance(
+        session, complaint, referral, ReferralMove.RETURN, deadlines=deadlines, by=agency, now=now, note=why
+    )
     referral.returned_at = now
     referral.return_reason = reason
     referral.return_note = note
     referral.suggested_owner = suggested_owner
+    steps.advance(session, complaint, Move.TAKE_BACK, by=agency, now=now, note=why)
+    complaint.work_group = None
 
 
-def record_progress(session: Session, referral_id: UUID, *, agency: str, text: str, now: datetime) -> None:
-    """The agency's interim answer; it counts as the legal interim report.
+def record_progress(
+    session: Session, referral_id: UUID, *, agency: str, text: str, deadlines: Deadlines, now: datetime
+) -> None:
+    """The agency's interim answer: the legal interim report, so the limits to answer begin anew.
 
-    Raises:
-        ReferralNotFound, MoveNotAllowed: as `steps` tells.
-    """
-    _, referral = steps.referral_to_change(session, referral_id, to=agency)
-    steps.advance_referral(session, referral, ReferralMove.PROGRESS, by=agency, now=now, note=text)
-
-
-def record_question(session: Session, referral_id: UUID, *, agency: str, question: str, now: datetime) -> None:
-    """What the agency must still know from the complainant; an amendment answers it.
+    Source: the deadline settings. Where the clock stands, they begin from the moment at which it was stopped.
 
     Raises:
         ReferralNotFound, MoveNotAllowed: as `steps` tells.
     """
-    _, referral = steps.referral_to_change(session, referral_id, to=agency)
-    steps.advance_referral(session, referral, ReferralMove.ASK, by=agency, now=now, note=question)
+    complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
+    agencies.advance(
+        session, complaint, referral, ReferralMove.PROGRESS, deadlines=deadlines, by=agency, now=now, note=text
+    )
+    reported_at = complaint.clock_stopped_at or now
+    complaint.due_at = max(complaint.due_at, deadlines.answer_due(reported_at))
+    referral.due_at = max(referral.due_at, deadlines.referral_due(reported_at))
+    complaint.changed_at = now
+
+
+def record_question(
+    session: Session, referral_id: UUID, *, agency: str, question: str, deadlines: Deadlines, now: datetime
+) -> None:
+    """What the agency must still know from the complainant: the clock stands still until an amendment tells it.
+
+    The complainant sees the question online, and is sent it by mail if they left an address.
+
+    Raises:
+        ReferralNotFound, MoveNotAllowed: as `steps` tells.
+    """
+    complaint, referral = steps.referral_to_change(session, referral_id, to=agency)
+    agencies.advance(
+        session, complaint, referral, ReferralMove.ASK, deadlines=deadlines, by=agency, now=now, note=question
+    )
+    complaint.changed_at = now
+    owe_question(session, complaint, referral, now=now)
 
 
 def record_answer(
@@ -258,7 +301,9 @@ def record_answer(
         raise AnswerSuperseded(version=version)
     told = complaint.told_at is not None and referral.answer_version is not None
     note = f"แทนคำตอบฉบับที่ {referral.answer_version} ซึ่งแจ้งผู้ร้องไปแล้ว ต้องแจ้งอีกครั้ง" if told else None
-    steps.advance_referral(session, referral, ReferralMove.ANSWER, by=agency, now=now, note=note)
+    agencies.advance(
+        session, complaint, referral, ReferralMove.ANSWER, deadlines=deadlines, by=agency, now=now, note=note
+    )
     referral.case_number = case_number
     referral.work_group = work_group
     referral.answered_at = answered_at
@@ -288,31 +333,6 @@ def record_answer(
     session.flush()
     if complaint.state in {State.ANSWERED, State.CLOSED}:
         tellings.owe_telling(session, complaint, given, now=now)
-
-
-def _owe(session: Session, referral: Referral, body: schemas.Wire, now: datetime) -> None:
-    session.flush()  # the message is owed last: its subject's counter stays locked until the commit
-    owe(session, body, to=referral.to, subject=referral.id, now=now)
-
-
-def _numbers(complaint: Complaint, referral: Referral) -> dict[str, str | None]:
-    return {
-        "referral_number": referral.number,
-        "tracking_number": complaint.tracking_number,
-        "case_number": referral.case_number,
-    }
-
-
-def _attachments(session: Session, complaint_id: UUID) -> tuple[schemas.Attachment, ...]:
-    """The files that may be handed out; the agency fetches those that it does not have yet."""
-    found = session.scalars(
-        sa.select(Attachment)
-        .where(Attachment.complaint_id == complaint_id, Attachment.state == AttachmentState.AVAILABLE)
-        .order_by(Attachment.announced_at, Attachment.id)
-    )
-    return tuple(
-        schemas.Attachment(**{name: getattr(one, name) for name in schemas.Attachment.model_fields}) for one in found
-    )
 
 
 def _record(

@@ -176,7 +176,7 @@ def post_referral(
         to=new.to,
         question=new.question,
         insist=new.insist,
-        agencies=agencies,
+        known=agencies,
         wanted=wanted,
         deadlines=due,
         by=actor.subject,
@@ -229,13 +229,14 @@ def post_referral_withdrawal(
     *,
     session: Transaction,
     now: Now,
+    due: Due,
     actor: CaseOfficer,
     wanted: IfMatch,
     response: Response,
 ) -> ReferralView:
     """Possible until it is answered or returned; the complaint is `verified` again."""
     referral = actions.withdraw_referral(
-        session, referral_id, reason=new.reason, wanted=wanted, by=actor.subject, now=now
+        session, referral_id, reason=new.reason, wanted=wanted, deadlines=due, by=actor.subject, now=now
     )
     tell_version(response, referral.version)
     return _view(session, referral_id)
@@ -248,12 +249,15 @@ def post_contest(
     *,
     session: Transaction,
     now: Now,
+    due: Due,
     actor: CaseOfficer,
     wanted: IfMatch,
     response: Response,
 ) -> ReferralView:
     """The agency reopens its case; the complaint is `referred` again."""
-    referral = actions.contest_answer(session, referral_id, reason=new.reason, wanted=wanted, by=actor.subject, now=now)
+    referral = actions.contest_answer(
+        session, referral_id, reason=new.reason, wanted=wanted, deadlines=due, by=actor.subject, now=now
+    )
     tell_version(response, referral.version)
     return _view(session, referral_id)
 
@@ -265,13 +269,14 @@ def post_amendment(
     *,
     session: Transaction,
     now: Now,
+    due: Due,
     actor: CaseOfficer,
     wanted: IfMatch,
     response: Response,
 ) -> ReferralView:
-    """It also answers what the agency asked: the referral no longer waits for the complainant."""
+    """It also answers what the agency asked: nobody waits for the complainant any more, and the clock runs again."""
     referral = actions.amend_referral(
-        session, referral_id, information=new.text, wanted=wanted, by=actor.subject, now=now
+        session, referral_id, information=new.text, wanted=wanted, deadlines=due, by=actor.subject, now=now
     )
     tell_version(response, referral.version)
     return _view(session, referral_id)

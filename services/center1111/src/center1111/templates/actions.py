@@ -14,6 +14,7 @@ from center1111.steps import ComplaintNotFound
 from center1111.templates.rules import filled, unknown_placeholders
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput
+from servicekit.uniqueness import or_taken
 from servicekit.versions import Versions, check_version
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date, long_date
@@ -34,8 +35,8 @@ def write_template(session: Session, *, name: str, text: str, by: str, now: date
     """
     _check(session, None, name, text)
     template = AnswerTemplate(id=uuid7(), name=name, text=text, retired=False, changed_at=now, changed_by=by)
-    session.add(template)
-    session.flush()
+    with or_taken(session, InvalidInput(_TAKEN)):
+        session.add(template)
     return template
 
 
@@ -58,9 +59,9 @@ def change_template(
     """
     template = template_to_change(session, template_id, wanted)
     _check(session, template_id, name, text)
-    template.name, template.text, template.retired = name, text, retired
-    template.changed_by, template.changed_at = by, now
-    session.flush()
+    with or_taken(session, InvalidInput(_TAKEN)):
+        template.name, template.text, template.retired = name, text, retired
+        template.changed_by, template.changed_at = by, now
     return template
 
 

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic import ConfigDict
 
+from center1111.complainants import Secret, complaint_of_complainant
 from center1111.complaint_view import read_complaint
+from center1111.deadlines import Due
 from center1111.fields import Note
 from center1111.journey import ReopeningState
 from center1111.records import Answer, ComplainantMessage, Complaint, Feedback, ReopeningRequest
 from center1111.roles import Officer
 from center1111.tracking import actions
-from center1111.tracking.actions import Secret
 from center1111.tracking.routes import MessageView, ReopeningView, ReopenWithin
 from servicekit.clock import Now
 from servicekit.fields import Body, Text, View
@@ -75,11 +76,14 @@ class ReopeningLine(ReopeningView):
     "/public/complaints/{tracking_number}/messages", status_code=201, summary="Add information to one's complaint"
 )
 def post_public_message(
-    tracking_number: str, new: NewMessage, *, session: Transaction, now: Now, tracking_secret: Secret
+    tracking_number: str, new: NewMessage, *, session: Transaction, now: Now, due: Due, tracking_secret: Secret
 ) -> MessageView:
-    """While it is open. A wrong number and a wrong secret get the same answer."""
-    complaint = actions.complaint_of_complainant(session, tracking_number, tracking_secret)
-    return MessageView.model_validate(actions.add_message(session, complaint, text=new.text, now=now))
+    """While it is open; where there is a `question`, this answers it, and whoever asked is told.
+
+    A wrong number and a wrong secret get the same answer.
+    """
+    complaint = complaint_of_complainant(session, tracking_number, tracking_secret)
+    return MessageView.model_validate(actions.add_message(session, complaint, text=new.text, deadlines=due, now=now))
 
 
 @public_router.post(
@@ -89,7 +93,7 @@ def post_public_feedback(
     tracking_number: str, new: NewFeedback, *, session: Transaction, now: Now, tracking_secret: Secret
 ) -> FeedbackView:
     """Once for each version of the answer."""
-    complaint = actions.complaint_of_complainant(session, tracking_number, tracking_secret)
+    complaint = complaint_of_complainant(session, tracking_number, tracking_secret)
     given = actions.rate(session, complaint, satisfied=new.satisfied, comment=new.comment, now=now)
     version = session.scalar(sa.select(Answer.version).where(Answer.id == given.answer_id))
     return FeedbackView(answer_version=version, at=given.at, satisfied=given.satisfied, comment=given.comment)
@@ -110,14 +114,14 @@ def post_public_reopening_request(
     tracking_secret: Secret,
 ) -> ReopeningView:
     """For a number of days after the answer was told; an officer decides."""
-    complaint = actions.complaint_of_complainant(session, tracking_number, tracking_secret)
+    complaint = complaint_of_complainant(session, tracking_number, tracking_secret)
     asked = actions.ask_reopening(session, complaint, reason=new.reason, within=within, now=now)
     return ReopeningView.model_validate(asked)
 
 
 @router.get("/complaints/{complaint_id}/messages", summary="What the complainant added")
 def list_messages(complaint_id: UUID, session: Reading, actor: Officer) -> Page[MessageView]:
-    """The first one first. To pass something on to an agency, amend its referral."""
+    """The first one first. What answers an agency's question was passed on to it; for the rest, amend its referral."""
     read_complaint(session, complaint_id, for_=actor)
     rows = session.scalars(
         sa.select(ComplainantMessage)

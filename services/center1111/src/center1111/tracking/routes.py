@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,7 +10,8 @@ from fastapi import Depends, Request
 from pydantic import Field
 
 from center1111.codes import CODE_LISTS, AnswerOrigin, RefusalGround
-from center1111.complaint_view import read_complaint
+from center1111.complainants import PROGRESS, Progress, Secret, known_to_complainant
+from center1111.complaint_view import OPEN_QUESTION, PROGRESS_REPORTS, AgencySaid, read_complaint
 from center1111.journey import ReopeningState, State
 from center1111.records import (
     Answer,
@@ -23,8 +24,8 @@ from center1111.records import (
 )
 from center1111.roles import Officer
 from center1111.steps import ComplaintNotFound
-from center1111.tracking.actions import Secret, known_to_complainant
 from schemas import Kind
+from servicekit.codes import Code
 from servicekit.database import Query
 from servicekit.fields import View
 from servicekit.paging import Page
@@ -50,33 +51,11 @@ class HistoryView(View):
     referral_id: UUID | None
     referral_number: str | None
     at: datetime
-    by: str = Field(description="An officer, an agency's code, or `public`.")
+    by: str = Field(description="An officer, an agency's code, `public`, or `complainant`.")
     move: str
     from_state: str | None
     to_state: str
     note: str | None
-
-
-class Progress(StrEnum):
-    """Where a complaint stands, as its complainant sees it."""
-
-    RECEIVED = "received"
-    IN_PROGRESS = "in_progress"
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    CLOSED = "closed"
-    WITHDRAWN = "withdrawn"
-
-
-PROGRESS: Final = {
-    State.RECEIVED: Progress.RECEIVED,
-    State.VERIFIED: Progress.IN_PROGRESS,
-    State.REFERRED: Progress.IN_PROGRESS,
-    State.ANSWERED: Progress.ANSWERED,
-    State.REFUSED: Progress.REFUSED,
-    State.CLOSED: Progress.CLOSED,
-    State.WITHDRAWN: Progress.WITHDRAWN,
-}
 
 
 class PublicAnswer(View):
@@ -124,10 +103,14 @@ class PublicComplaint(View):
     subject: str
     received_at: datetime
     due_at: datetime
+    clock_stopped_at: datetime | None = Field(description="Since when the time until `due_at` does not run.")
     verified_at: datetime | None
     answered_at: datetime | None
     closed_at: datetime | None
     refusal: str | None = Field(description="The ground of a refusal, in Thai.")
+    refusal_source: str | None = Field(description="The rule that the ground is taken from, in Thai.")
+    question: AgencySaid | None = Field(description="What the agency must still know: answer it by a message.")
+    progress: list[AgencySaid] = Field(description="Interim reports of the agency, the first one first.")
     answer: PublicAnswer | None
     rated: bool = Field(description="Whether this answer was given feedback; it is asked for once.")
     reopening_until: datetime | None = Field(description="Until when reopening may be asked for, if at all.")
@@ -179,6 +162,7 @@ _PUBLIC = Query(
                 "subject",
                 "received_at",
                 "due_at",
+                "clock_stopped_at",
                 "verified_at",
                 "answered_at",
                 "closed_at",
@@ -190,6 +174,8 @@ _PUBLIC = Query(
         _newest.c.origin.label("answer_origin"),
         _newest.c.known_at,
         sa.func.coalesce(_newest.c.rated, sa.false()).label("rated"),
+        OPEN_QUESTION.label("question"),
+        PROGRESS_REPORTS.label("progress"),
     )
     .outerjoin(_newest, sa.true())
     .where(Complaint.tracking_number == sa.bindparam("tracking_number"))
@@ -226,13 +212,15 @@ def get_public_complaint(
     row = known_to_complainant(session, _PUBLIC, tracking_number, tracking_secret)
     state = State(row.state)
     request = _LAST_REQUEST.first(session, complaint_id=row.id)
+    ground = _ground(row.refusal_ground)
     answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
     return PublicComplaint(
         **{
             name: getattr(row, name) for name in PublicComplaint.model_fields if name in row._fields and name != "state"
         },
         state=PROGRESS[state],
-        refusal=_ground(row.refusal_ground),
+        refusal=None if ground is None else ground.label.th,
+        refusal_source=None if ground is None or ground.source is None else ground.source.th,
         answer=PublicAnswer(text=row.answer_text, answered_at=row.answer_answered_at, origin=row.answer_origin)
         if answered
         else None,
@@ -242,5 +230,5 @@ def get_public_complaint(
     )
 
 
-def _ground(ground: RefusalGround | None) -> str | None:
-    return None if ground is None else CODE_LISTS["refusal_grounds"][ground].label.th
+def _ground(ground: RefusalGround | None) -> Code | None:
+    return None if ground is None else CODE_LISTS["refusal_grounds"][ground]

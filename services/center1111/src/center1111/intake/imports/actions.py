@@ -29,7 +29,7 @@ from center1111.journey import ImportState
 from center1111.records import ComplaintImport, ImportedRow
 from center1111.writers import Writers
 from servicekit.clock import utc_now
-from servicekit.database import Sessions
+from servicekit.database import Query, Sessions
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput, describe, field_errors
 from servicekit.words import Words
@@ -43,6 +43,14 @@ _EMPTY: Final = Words("ไม่มีแถวข้อมูล", "There is no
 _FAILED: Final = Words(
     "ระบบประมวลผลแฟ้มนี้ไม่สำเร็จ โปรดแจ้งผู้ดูแลระบบ", "The file could not be worked through: tell the operator."
 )
+
+IMPORTS_WAITING: Final = Query(
+    sa.text("""
+        SELECT count(*) AS depth, CAST(extract(epoch FROM now() - min(created_at)) AS float8) AS oldest_seconds
+        FROM complaint_imports WHERE state IN ('queued', 'running')
+    """)
+)
+"""How many imports are not decided yet, and for how long the oldest of them; for `queues.QueueCollector`."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +83,7 @@ def take_table(
 ) -> tuple[ComplaintImport, bool]:
     """Queue a table; whether it is new. One that is being recorded, or was, is given again instead of doubled."""
     sha256 = hashlib.sha256(content).hexdigest()
-    taken = session.scalar(
+    queue = (
         insert(ComplaintImport)
         .values(
             id=uuid7(),
@@ -93,14 +101,15 @@ def take_table(
         .on_conflict_do_nothing()
         .returning(ComplaintImport)
     )
-    if taken is not None:
-        return taken, True
     recorded = sa.select(ComplaintImport).where(
         ComplaintImport.sha256 == sha256,
         ComplaintImport.dry_run.is_(False),
         ComplaintImport.state != ImportState.REFUSED,
     )
-    return session.scalars(recorded).one(), False
+    while (queued := session.scalar(queue)) is None:
+        if (found := session.scalar(recorded)) is not None:  # else it was refused between the two looks
+            return found, False
+    return queued, True
 
 
 def find_import(session: Session, import_id: UUID) -> ComplaintImport:

@@ -20,9 +20,10 @@ from center1111.roles import Importer
 from servicekit.clock import Now
 from servicekit.database import Sessions
 from servicekit.fields import View
-from servicekit.files.receiving import received
+from servicekit.files.receiving import Received, received
+from servicekit.idempotency import claim_of
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
-from servicekit.routes import Reading, Router
+from servicekit.routes import IdempotencyKey, Reading, Router, caller_of, kept_for
 from servicekit.words import preferred_language
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -81,17 +82,18 @@ Language = Annotated[str | None, Header(alias="Accept-Language", max_length=1000
     "/complaints/imports",
     status_code=202,
     summary="Record complaints from a table, all of them or none",
+    response_model=ImportView,
     openapi_extra={"requestBody": _TABLE},
 )
 async def post_import(
     *,
     request: Request,
-    response: Response,
     now: Now,
     actor: Importer,
+    idempotency_key: IdempotencyKey = None,  # noqa: ARG001  # the claim reads it
     dry_run: Annotated[bool, Query(description="Only check: errors are listed by row, nothing is recorded.")] = False,
     language: Language = None,
-) -> ImportView:
+) -> Response:
     """CSV (UTF-8 or CP874) or XLSX of at most 10 MiB and 10,000 rows, with the template's headings.
 
     Follow it at `Location` until it is `done`, `checked` or `refused`. The same file is recorded once: sent again it
@@ -100,19 +102,27 @@ async def post_import(
     sessions: Sessions = request.app.state.sessions
     bell: threading.Event = request.app.state.imports_bell
 
-    def take(content: bytes) -> tuple[ImportView, bool]:
+    def take(came: Received) -> Response:
+        claim = claim_of(request, f"{dry_run} {came.sha256}".encode(), caller_of(request))
+        came.file.seek(0)
         with sessions.begin() as session:
-            found, new = take_table(session, content, dry_run=dry_run, by=actor.subject, now=now)
-            return _view(found, language), new
+            if claim and (repeated := claim.take(session, now=now, kept_for=kept_for(request))):
+                return repeated
+            found, new = take_table(session, came.file.read(), dry_run=dry_run, by=actor.subject, now=now)
+            answer = Response(
+                _view(found, language).model_dump_json(by_alias=True),
+                HTTPStatus.ACCEPTED if new else HTTPStatus.OK,
+                {"Location": f"/v1/complaints/imports/{found.id}"},
+                "application/json",
+            )
+            if claim:
+                claim.keep(session, answer)
+            return answer
 
     async with received(request, limit=MAX_BYTES) as came:
-        came.file.seek(0)
-        view, new = await run_in_threadpool(take, came.file.read())
+        answer = await run_in_threadpool(take, came)
     bell.set()
-    response.headers["Location"] = f"/v1/complaints/imports/{view.id}"
-    if not new:
-        response.status_code = HTTPStatus.OK
-    return view
+    return answer
 
 
 @router.get("/complaints/imports", summary="List imports")
