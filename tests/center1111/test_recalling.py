@@ -12,7 +12,20 @@ from exchange import Effects
 from exchange.canonical import canonical, digest_of
 from exchange.inbox import apply_again_to
 from exchange.reconciling import recall_copy
-from schemas import Disposition, Message, Receipt, ReceiptCopy, ReferralContested, ReferralWithdrawn, Wire, type_of
+from schemas import (
+    Complainant,
+    Corrections,
+    Disposition,
+    Message,
+    Place,
+    Receipt,
+    ReceiptCopy,
+    ReferralAmended,
+    ReferralContested,
+    ReferralWithdrawn,
+    Wire,
+    type_of,
+)
 from servicekit.ids import uuid7
 
 from .conftest import AGENCY, Centre, Json, ok
@@ -48,7 +61,7 @@ def following(sent: Json, sequence: int, body: Wire) -> Json:
         subject=UUID(sent["subject"]),
         sequence=sequence,
         time=NOW,
-        data=body.model_dump(mode="json", exclude_none=True),
+        data=body.model_dump(mode="json"),
     )
     shown: Json = orjson.loads(message.model_dump_json(exclude_none=True))
     return shown
@@ -74,6 +87,25 @@ def test_a_forgotten_withdrawal_takes_the_complaint_back(centre: Centre, sent: J
     assert recall(centre, following(sent, 2, ReferralWithdrawn(**numbers(sent), reason="ผู้ร้องขอถอน"))) is None
     assert "withdrawn" == centre.referral(sent["subject"])["state"]
     assert 2 == len(centre.owed(sent["subject"]))
+
+
+def test_a_forgotten_correction_is_made_again(centre: Centre, sent: Json) -> None:
+    """As far as the agency was told of it; who was taken back from the agency is still known here."""
+    recall(centre, sent)
+    corrections = Corrections(
+        subject="แก้ไขหัวเรื่อง", place=Place(province="ตรัง"), complainant=Complainant(first_name="มาลี")
+    )
+    assert recall(centre, following(sent, 2, ReferralAmended(**numbers(sent), corrections=corrections))) is None
+    taken_back = Corrections(complainant=Complainant())
+    assert recall(centre, following(sent, 3, ReferralAmended(**numbers(sent), corrections=taken_back))) is None
+    (line,) = ok(centre.as_("officer").get("/v1/complaints", params={"q": "แก้ไขหัวเรื่อง"}))["items"]
+    complaint = centre.complaint(line["id"])
+    assert ("แก้ไขหัวเรื่อง", "ตรัง", "มาลี") == (
+        complaint["subject"],
+        complaint["place"]["province"],
+        complaint["complainant"]["first_name"],
+    )
+    assert [2, 3] == [message["sequence"] for message in centre.owed(sent["subject"])[1:]]
 
 
 def test_a_message_that_cannot_follow_yet_is_told(centre: Centre, sent: Json) -> None:

@@ -45,6 +45,10 @@ def answered(referral: Json, version: int = 1, text: str = "โอนภาย�
     )
 
 
+def question(referral: Json) -> ReferralQuestion:
+    return ReferralQuestion(**numbers(referral), question="ขอสำเนาสมุดบัญชี", asked_at=datetime.now(UTC))
+
+
 def returned(referral: Json) -> ReferralReturned:
     return ReferralReturned(
         **numbers(referral), reason=ReturnReason.NOT_OURS, note="เป็นเรื่องของกรมการพัฒนาชุมชน", suggested_owner="พช."
@@ -229,6 +233,63 @@ def test_the_agency_s_question_waits_for_the_complainant(busy_centre: Centre) ->
     assert "referral.amended.v1" == busy_centre.owed(referral["id"])[-1]["type"]
     notes = [entry["note"] for entry in shown["timeline"]]
     assert ["กำลังตรวจสอบกับธนาคาร", "ขอสำเนาสมุดบัญชี", "ส่งสำเนาสมุดบัญชีแล้ว"] == notes[2:]
+
+
+def corrected(centre: Centre, referral: Json, **patch: object) -> list[Json]:
+    """Correct the complaint while an agency has it; what the agency was told since it was referred."""
+    path = f"/v1/complaints/{referral['complaint_id']}"
+    ok(centre.as_("intake").patch(path, json=patch, headers={"If-Match": "*"}))
+    return [said(message["data"]) for message in centre.owed(referral["id"])[1:]]
+
+
+def said(body: Json) -> Json:
+    """Without what is left out: a null says as much."""
+    return {name: said(it) if isinstance(it, dict) else it for name, it in body.items() if it is not None}
+
+
+def test_an_agency_is_told_what_was_corrected_in_the_record(busy_centre: Centre) -> None:
+    """Only what changed of what it was sent, and no question is answered by that."""
+    referral = busy_centre.referred()
+    busy_centre.told(referral["id"], accepted(referral))
+    busy_centre.told(referral["id"], asked := question(referral))
+    (told,) = corrected(busy_centre, referral, subject="แก้ไขหัวเรื่อง", complainant={"phone": None}, place=None)
+    assert {"subject", "place", "complainant"} == set(told["corrections"])
+    assert ("แก้ไขหัวเรื่อง", {}) == (told["corrections"]["subject"], told["corrections"]["place"])
+    assert ("สมศรี", False) == (
+        told["corrections"]["complainant"]["first_name"],
+        "phone" in told["corrections"]["complainant"],
+    )
+    assert "information" not in told
+    shown = busy_centre.referral(referral["id"])
+    assert ("awaiting_complainant", asked.question) == (
+        shown["state"],
+        busy_centre.complaint(referral["complaint_id"])["question"]["text"],
+    )
+    entry = shown["timeline"][-1]
+    assert ("correct", "subject, place, complainant") == (entry["move"], entry["note"])
+
+
+def test_what_an_agency_is_not_sent_is_not_told_either(busy_centre: Centre) -> None:
+    """Evidence stays with the Centre."""
+    referral = busy_centre.referred()
+    assert [] == corrected(busy_centre, referral, evidence={"pages": 4})
+
+
+def test_a_complainant_who_becomes_confidential_is_taken_back_from_the_agency(busy_centre: Centre) -> None:
+    """And what becomes known of them later is not told."""
+    referral = busy_centre.referred()
+    (told,) = corrected(busy_centre, referral, confidential=True)
+    assert {"complainant": {}} == told["corrections"]
+    assert 1 == len(corrected(busy_centre, referral, complainant={"phone": None}))
+    (_, again) = corrected(busy_centre, referral, confidential=False)
+    assert "สมศรี" == again["corrections"]["complainant"]["first_name"]
+
+
+def test_no_agency_is_told_of_a_correction_when_none_works_on_it(busy_centre: Centre) -> None:
+    """An answered referral is at its end."""
+    referral = busy_centre.referred()
+    busy_centre.told(referral["id"], answered(referral))
+    assert [] == corrected(busy_centre, referral, subject="แก้ไขหัวเรื่อง")
 
 
 def test_another_party_s_referral_does_not_exist_for_an_agency(busy_centre: Centre) -> None:

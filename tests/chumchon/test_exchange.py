@@ -129,6 +129,14 @@ def test_an_amendment_is_added(office: Office, centre: Centre, case_of: CaseOf) 
     assert ("amendment", "มีใบเสร็จด้วย") == (told["kind"], told["text"])
 
 
+def test_a_complainant_who_is_taken_back_is_forgotten(office: Office, centre: Centre, case_of: CaseOf) -> None:
+    """An empty complainant says that the Office shall know nobody."""
+    referral = centre.refer()
+    assert office.case(case_of(referral)["id"])["complainant"] is not None
+    assert "applied" == centre.send(referral, amended(corrections={"complainant": {}})).disposition
+    assert office.case(case_of(referral)["id"])["complainant"] is None
+
+
 def test_a_contested_answer_opens_the_case_again(office: Office, centre: Centre, case_of: CaseOf) -> None:
     """The group answers once more, and that is version 2."""
     referral = centre.refer()

@@ -3,7 +3,9 @@
 Below the stages, as both officers and complainants tell an agency more, and take the complaint back from it.
 """
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,10 +15,13 @@ import schemas
 from center1111 import clock_stops, steps
 from center1111.codes import StopReason
 from center1111.deadlines import Deadlines
-from center1111.journey import AttachmentState, Move, ReferralMove, ReferralState
-from center1111.records import Attachment, Complaint, Referral
+from center1111.journey import REFERRAL_UNDER_WAY, AttachmentState, Move, ReferralMove, ReferralState
+from center1111.records import Attachment, Complainant, Complaint, Referral
 from center1111.standing import is_in
 from exchange import owe
+
+SENT_AS_IT_IS: Final = ("kind", "subject", "details")
+"""What agencies are sent of a complaint, column by column; place and complainant travel as a whole."""
 
 
 def advance(
@@ -78,6 +83,30 @@ def amend(
     owe_to_agency(session, referral, body, now=now)
 
 
+def pass_on_corrections(
+    session: Session, complaint: Complaint, corrected: AbstractSet[str], *, by: str, now: datetime
+) -> None:
+    """Tell the agency that works on the complaint what is now otherwise in the record that it was sent.
+
+    Args:
+        corrected: The complaint's columns, and `complainant`. What an agency is never sent stays here: evidence, dates.
+            Who has become confidential is taken back from it.
+    """
+    corrections: dict[str, object] = {name: getattr(complaint, name) for name in SENT_AS_IT_IS if name in corrected}
+    if not corrected.isdisjoint(schemas.Place.model_fields):
+        corrections["place"] = place_of(complaint)
+    if "confidential" in corrected or ("complainant" in corrected and not complaint.confidential):
+        corrections["complainant"] = complainant_of(session, complaint) or schemas.Complainant()
+    referral = referral_in(session, complaint, *REFERRAL_UNDER_WAY) if corrections else None
+    if referral is None:
+        return
+    steps.advance_referral(session, referral, ReferralMove.CORRECT, by=by, now=now, note=", ".join(corrections))
+    body = schemas.ReferralAmended(
+        **numbers(complaint, referral), corrections=schemas.Corrections.model_validate(corrections)
+    )
+    owe_to_agency(session, referral, body, now=now)
+
+
 def withdraw(
     session: Session,
     complaint: Complaint,
@@ -124,6 +153,19 @@ def numbers(complaint: Complaint, referral: Referral) -> dict[str, str | None]:
         "tracking_number": complaint.tracking_number,
         "case_number": referral.case_number,
     }
+
+
+def place_of(complaint: Complaint) -> schemas.Place:
+    """Where it happened, as agencies are told."""
+    return schemas.Place(**{name: getattr(complaint, name) for name in schemas.Place.model_fields})
+
+
+def complainant_of(session: Session, complaint: Complaint) -> schemas.Complainant | None:
+    """Who complains, as agencies are told: nobody where it is confidential, or no name was given."""
+    known = None if complaint.confidential else session.get(Complainant, complaint.id)
+    if known is None:
+        return None
+    return schemas.Complainant(**{name: getattr(known, name) for name in schemas.Complainant.model_fields})
 
 
 def attachments(session: Session, complaint_id: UUID) -> tuple[schemas.Attachment, ...]:

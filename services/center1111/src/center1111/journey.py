@@ -107,6 +107,7 @@ class ReferralMove(StrEnum):
     PROGRESS = "progress"
     ASK = "ask"
     AMEND = "amend"
+    CORRECT = "correct"
     ANSWER = "answer"
     CONTEST = "contest"
     WITHDRAW = "withdraw"
@@ -123,6 +124,7 @@ REFERRAL_MOVES: Final[Mapping[tuple[ReferralState, ReferralMove], ReferralState]
     (ReferralState.ANSWERED, ReferralMove.ANSWER): ReferralState.ANSWERED,  # a later version supersedes
     **{(state, ReferralMove.AMEND): state for state in _OPEN},
     (ReferralState.AWAITING_COMPLAINANT, ReferralMove.AMEND): ReferralState.ACCEPTED,  # the complainant has told
+    **{(state, ReferralMove.CORRECT): state for state in _OPEN},  # the record that was sent; it answers no question
     (ReferralState.ANSWERED, ReferralMove.CONTEST): ReferralState.ACCEPTED,
     **{(state, ReferralMove.WITHDRAW): ReferralState.WITHDRAWN for state in _OPEN},
 }

@@ -10,13 +10,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+import schemas
 from center1111 import agencies, steps
 from center1111.deadlines import Deadlines
 from center1111.intake.rules import search_text, text_sketch
 from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import Complainant, Complaint, HistoryEntry, Referral
 from exchange import Handler
-from schemas import Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
+from schemas import Corrections, Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
 from servicekit.database import Query
 from servicekit.ids import uuid7
 
@@ -113,16 +114,34 @@ def _withdrawn(
 
 def _amended(session: Session, message: Message, body: ReferralAmended, now: datetime, *, deadlines: Deadlines) -> None:
     complaint, referral = steps.referral_to_change(session, message.subject)
-    agencies.advance(
-        session,
-        complaint,
-        referral,
-        ReferralMove.AMEND,
-        deadlines=deadlines,
-        by=RECOVERY,
-        now=now,
-        note=body.information,
-    )
+    if body.corrections is not None:
+        corrected = _correct(session, complaint, body.corrections)
+        steps.advance(session, complaint, Move.CORRECT, by=RECOVERY, now=now, note=", ".join(corrected))
+        steps.advance_referral(session, referral, ReferralMove.CORRECT, by=RECOVERY, now=now, note=", ".join(corrected))
+    if body.information is not None or body.attachments:
+        agencies.advance(
+            session,
+            complaint,
+            referral,
+            ReferralMove.AMEND,
+            deadlines=deadlines,
+            by=RECOVERY,
+            now=now,
+            note=body.information,
+        )
+
+
+def _correct(session: Session, complaint: Complaint, corrections: Corrections) -> list[str]:
+    """Correct the record again; what was corrected. Who was taken back from the agency stays known here."""
+    values = corrections.model_dump(include={*agencies.SENT_AS_IT_IS}, exclude_none=True)
+    place, complainant = corrections.place, corrections.complainant
+    for name, value in {**values, **(place.model_dump() if place else {})}.items():
+        setattr(complaint, name, value)
+    complaint.search_text = search_text(complaint.subject, complaint.details)
+    complaint.text_sketch = text_sketch(complaint.search_text)
+    if complainant is not None and complainant != schemas.Complainant():
+        session.merge(Complainant(complaint_id=complaint.id, **complainant.model_dump()))
+    return [name for name, value in corrections if value is not None]
 
 
 def _contested(session: Session, message: Message, body: ReferralContested, now: datetime) -> None:

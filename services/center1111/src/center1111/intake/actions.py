@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS, insert
 from sqlalchemy.orm import Session
 
-from center1111 import steps
+from center1111 import agencies, steps
 from center1111.codes import MarkKind
 from center1111.deadlines import Deadlines
 from center1111.fields import WITHHELD
@@ -170,6 +170,8 @@ def correct_complaint(
 ) -> None:
     """Make the complaint say what `corrected` says; its history names the fields that changed, not what they held.
 
+    The agency that works on it is told, too.
+
     Raises:
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
         InvalidInput: the evidence contradicts the date of receipt.
@@ -187,6 +189,7 @@ def correct_complaint(
         steps.advance(session, complaint, Move.CORRECT, by=by, now=now, note=", ".join(sorted(changed)))
         _DELETE_MARKS.run(session, complaints_id=complaint_id)
         _INSERT_MARKS.run(session, complaints_id=complaint_id, **_marks_of(corrected, writers))
+        agencies.pass_on_corrections(session, complaint, changed, by=by, now=now)
 
 
 def _correct_complainant(session: Session, complaint_id: UUID, corrected: NewComplainant) -> bool:

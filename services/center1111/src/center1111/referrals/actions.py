@@ -13,7 +13,7 @@ from center1111 import agencies, complainants, steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import Move, ReferralMove, ReferralState, ReopeningState, State
-from center1111.records import Answer, Complainant, Complaint, HistoryEntry, Referral
+from center1111.records import Answer, Complaint, HistoryEntry, Referral
 from center1111.referrals.mails import owe_question
 from schemas import ReturnReason
 from servicekit.ids import uuid7
@@ -98,7 +98,7 @@ def refer(
             note=question,
         )
     )
-    complainant = None if complaint.confidential else session.get(Complainant, complaint_id)
+    complainant = agencies.complainant_of(session, complaint)
     record = _record(complaint, complainant, referral, earlier, agencies.attachments(session, complaint_id))
     agencies.owe_to_agency(session, referral, record, now=now)
     return complaint, referral
@@ -337,12 +337,12 @@ def record_answer(
 
 def _record(
     complaint: Complaint,
-    complainant: Complainant | None,
+    complainant: schemas.Complainant | None,
     referral: Referral,
     earlier: Sequence[Referral],
     attachments: tuple[schemas.Attachment, ...],
 ) -> schemas.ReferralSent:
-    place = {name: getattr(complaint, name) for name in schemas.Place.model_fields}
+    place = agencies.place_of(complaint)
     return schemas.ReferralSent(
         referral_number=referral.number,
         tracking_number=complaint.tracking_number,
@@ -350,13 +350,9 @@ def _record(
         kind=complaint.kind,
         subject=complaint.subject,
         details=complaint.details,
-        place=schemas.Place(**place) if any(place.values()) else None,
+        place=place if place != schemas.Place() else None,
         confidential=complaint.confidential,
-        complainant=None
-        if complainant is None
-        else schemas.Complainant(
-            **{name: getattr(complainant, name) for name in schemas.Complainant.model_fields},
-        ),
+        complainant=complainant,
         received_at=complaint.received_at,
         due_at=referral.due_at,
         question=referral.question,

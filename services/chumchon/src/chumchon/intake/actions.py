@@ -153,7 +153,8 @@ def amend_case(session: Session, case: Case, amended: ReferralAmended, *, by: st
             for name, value in corrections.place.model_dump().items():
                 setattr(case, name, value)
         if corrections.complainant is not None:
-            _replace_complainant(session, case.id, corrections.complainant.model_dump())
+            told = corrections.complainant.model_dump()
+            _replace_complainant(session, case.id, told if any(told.values()) else None)
     referral = referral_of(session, case)
     if referral is not None:
         if corrections is not None and corrections.question is not None:
