@@ -23,6 +23,7 @@ from center1111.clock import routes as clock
 from center1111.clock.reminding import Reminding
 from center1111.closure import routes as closure
 from center1111.codes import CODE_LISTS
+from center1111.erasure import routes as erasure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake import saved_views
@@ -59,7 +60,9 @@ from exchange import (
     keys_router,
     upkeep,
 )
+from exchange.jobs import Job, every
 from servicekit.code_lists import code_lists_router
+from servicekit.files.forgetting import forget_files
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.identity import require
@@ -68,6 +71,7 @@ from servicekit.service import create_service
 from thaikit.text import warm_up
 
 _STREAMED: Final = re.compile(r"/v1/complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
+_FORGET_EVERY: Final = timedelta(minutes=1)
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -111,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
             referrals.router,
             answer_files.router,
             closure.router,
+            erasure.router,
             attachments.router,
             clock.router,
             tracking.router,
@@ -157,7 +162,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(keys_router(exchange))
     app.state.alongside.append(_warm())
     app.state.alongside.append(_closing(exchange))
-    plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways())
+    forgetting = functools.partial(forget_files, app.state.sessions, functools.partial(_forgotten, store))
+    jobs = [Job("erased files", forgetting, every(_FORGET_EVERY))]
+    plan = Upkeep(watched, app.state.deadlines.holidays, settings.alarms.ways(), jobs)
     app.state.alongside.append(_in_async(upkeep(exchange, app.state.sessions, told, plan)))
     engine: sa.Engine = app.state.sessions.kw["bind"]
     if settings.relay_in_service:
@@ -172,6 +179,11 @@ def create_app(settings: Settings) -> FastAPI:
     if postman is not None and settings.mail_in_service:
         app.state.alongside.append(_threaded("postman", postman.run, app))
     return app
+
+
+def _forgotten(store: FileStore, key: str) -> bool:
+    store.forget(key)
+    return True
 
 
 @contextlib.asynccontextmanager

@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from center1111.codes import AnswerOrigin, RefusalGround
 from center1111.journey import ReferralState, State
-from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, Referral
+from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, ComplaintErasure, Referral
 from center1111.steps import ComplaintNotFound
+from exchange.erasing import Confirmation
+from exchange.tables import erasures
 from schemas import Channel, Kind
 from servicekit.database import Query
 from servicekit.fields import Versioned, View
@@ -84,6 +86,16 @@ class ReferralOfComplaint(View):
     state: ReferralState
 
 
+class ErasureView(View):
+    """That the complainant's personal data were erased, and who else has confirmed it."""
+
+    erased_at: datetime
+    by: str
+    basis: str = Field(description="A code of /v1/code-lists/erasure_grounds, or an agency's own words.")
+    note: str | None
+    confirmations: list[Confirmation] = Field(description="One for each agency that was told to erase its copy.")
+
+
 class ComplaintView(Versioned):
     """One complaint."""
 
@@ -115,6 +127,7 @@ class ComplaintView(Versioned):
     )
     referrals: list[ReferralOfComplaint]
     closed_at: datetime | None
+    erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
 
 def _object(**columns: Any) -> sa.ColumnElement[Any]:  # noqa: ANN401  # columns of any type
@@ -216,6 +229,44 @@ _verification = sa.case(
     ),
 )
 
+_confirmations = (
+    sa.select(
+        sa.func.coalesce(
+            sa.func.jsonb_agg(
+                aggregate_order_by(
+                    _object(
+                        party=erasures.c.peer,
+                        number=erasures.c.number,
+                        told_at=erasures.c.told_at,
+                        confirmed_at=erasures.c.confirmed_at,
+                    ),
+                    erasures.c.number.asc(),
+                )
+            ),
+            sa.literal_column("'[]'::jsonb"),
+        )
+    )
+    .join(Referral, Referral.id == erasures.c.subject)
+    .where(Referral.complaint_id == Complaint.id)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_erasure = sa.case(
+    (
+        Complaint.erased_at.is_not(None),
+        sa.select(
+            _object(
+                **_columns(ComplaintErasure, "erased_at", "basis", "note"),
+                by=ComplaintErasure.erased_by,
+                confirmations=_confirmations,
+            )
+        )
+        .where(ComplaintErasure.complaint_id == Complaint.id)
+        .correlate(Complaint)
+        .scalar_subquery(),
+    ),
+)
+
 _SELECT = sa.select(
     *_columns(
         Complaint,
@@ -248,6 +299,7 @@ _SELECT = sa.select(
     _answer.label("answer"),
     _told_otherwise.label("told_otherwise"),
     _referrals.label("referrals"),
+    _erasure.label("erasure"),
 ).where(Complaint.id == sa.bindparam("id", type_=sa.Uuid))
 _READ = Query(_SELECT)
 

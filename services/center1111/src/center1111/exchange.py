@@ -8,12 +8,17 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from center1111.deadlines import Deadlines
+from center1111.erasure.actions import erase_as_told
 from center1111.problems import PROBLEMS
 from center1111.recalling import RECALLED
 from center1111.referrals import actions
+from exchange import PROBLEMS as EXCHANGE_PROBLEMS
 from exchange import Effects, Handler
 from exchange.attachments import want
+from exchange.erasing import record_confirmation
 from schemas import (
+    ERASED,
+    ERASURE_CONFIRMED,
     Message,
     ReferralAccepted,
     ReferralAnswered,
@@ -79,10 +84,13 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
     "referral.returned.v1": _returned,
     "referral.progressed.v1": _progressed,
     "referral.question.v1": _asked,
+    ERASED: erase_as_told,
+    ERASURE_CONFIRMED: record_confirmation,
 }
 
 
 def effects(deadlines: Deadlines) -> Effects:
     """What messages do here, with the limits by which complainants are to be told of answers."""
     answered = functools.partial(_answered, deadlines=deadlines)
-    return Effects(handlers={**_HANDLERS, "referral.answered.v1": answered}, problems=PROBLEMS, recalled=RECALLED)
+    problems = {**EXCHANGE_PROBLEMS, **PROBLEMS}
+    return Effects({**_HANDLERS, "referral.answered.v1": answered}, problems, recalled=RECALLED)

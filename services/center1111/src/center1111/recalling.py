@@ -10,16 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from center1111 import steps
+from center1111.erasure.actions import erase_again
 from center1111.intake.rules import search_text, text_sketch
 from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import Complainant, Complaint, HistoryEntry, Referral
+from center1111.steps import RECOVERY
 from exchange import Handler
-from schemas import Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
+from schemas import ERASED, Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
 from servicekit.database import Query
 from servicekit.ids import uuid7
-
-RECOVERY: Final = "recovery"
-"""Who did it, in the history: the Centre's own messages, learnt again after a restore."""
 
 _DIGEST_BYTES: Final = 32
 _COUNT_ON: Final = Query(
@@ -140,4 +139,5 @@ RECALLED: Final[Mapping[str, Handler]] = {
     "referral.withdrawn.v1": _withdrawn,
     "referral.amended.v1": _amended,
     "referral.contested.v1": _contested,
+    ERASED: erase_again,
 }

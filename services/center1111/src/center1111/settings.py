@@ -95,6 +95,7 @@ class Settings(MailSettings, ServiceSettings):
     undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     acceptance_within_days: int = Field(3, ge=1, description="Working days until an unaccepted referral is an alarm.")
     question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    erasure_within_days: int = Field(3, ge=1, description="Working days until an unconfirmed erasure is an alarm.")
     alarms: AlarmSettings = Field(
         AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
@@ -153,6 +154,7 @@ class Settings(MailSettings, ServiceSettings):
             acceptance_days=self.acceptance_within_days,
             question_days=self.question_within_days,
             telling_days=self.tell_within_days,
+            erasure_days=self.erasure_within_days,
         )
 
     def writers(self) -> Writers:

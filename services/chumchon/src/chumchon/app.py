@@ -13,7 +13,9 @@ from chumchon.answering import routes as answering
 from chumchon.answering.letters import Letterhead
 from chumchon.channels.working import workers, working
 from chumchon.codes import CODE_LISTS
+from chumchon.erasure import routes as erasure
 from chumchon.exchange import BULK_HANDLERS, handlers, recalled
+from chumchon.files import forget_file
 from chumchon.intake import attachments, files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import indexing
@@ -43,15 +45,19 @@ from exchange import (
     listening,
     upkeep,
 )
+from exchange.jobs import Job, every
 from servicekit.blobs import Blobs
+from servicekit.clock import utc_now
 from servicekit.code_lists import code_lists_router
-from servicekit.database import make_engine
+from servicekit.database import Sessions, make_engine
+from servicekit.files.forgetting import forget_files
 from servicekit.identity import require
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
 VERSION = "0.1.0"
+FORGET_EVERY = timedelta(minutes=1)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 TITLE = "สำนักงานเศรษฐกิจพอเพียงเพื่อยกระดับชุมชน · Office of Sufficiency Economy for Community Upgrade"
@@ -104,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
             routing.router,
             model_routes.router,
             answering.router,
+            erasure.router,
             answering.public_router,
             questions.router,
             reports.router,
@@ -136,7 +143,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     watched = watches(settings.limits())
     app.include_router(alarms_router(watched, readers=Depends(require(*OFFICERS, OPERATOR))), prefix="/v1")
-    plan = Upkeep(watched, deadlines.holidays, settings.alarms.ways())
+    plan = Upkeep(watched, deadlines.holidays, settings.alarms.ways(), _jobs(app))
     app.include_router(keys_router(exchange))
     app.state.alongside += [
         _warmed_up(),
@@ -148,6 +155,19 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.channels_in_service:
         app.state.alongside.append(_working(settings, app))
     return app
+
+
+def _jobs(app: FastAPI) -> list[Job]:
+    """What is to be done regularly beside what the exchange does."""
+    blobs: Blobs | None = app.state.blobs
+    sessions: Sessions = app.state.sessions
+    if blobs is None:
+        return []
+
+    def forget(digest: str) -> bool:
+        return forget_file(sessions, blobs, digest, now=utc_now())
+
+    return [Job("erased files", lambda: forget_files(sessions, forget), every(FORGET_EVERY))]
 
 
 @asynccontextmanager

@@ -76,6 +76,7 @@ class Settings(ChannelSettings, ServiceSettings):
     acceptance_within_days: int = Field(2, ge=1, description="Working days until an unaccepted case is an alarm.")
     question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
     telling_within_days: int = Field(3, ge=1, description="Working days until an answer not passed on is an alarm.")
+    erasure_within_days: int = Field(3, ge=1, description="Working days until an unconfirmed erasure is an alarm.")
     alarms: AlarmSettings = Field(
         AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )
@@ -88,6 +89,7 @@ class Settings(ChannelSettings, ServiceSettings):
             acceptance_days=self.acceptance_within_days,
             question_days=self.question_within_days,
             telling_days=self.telling_within_days,
+            erasure_days=self.erasure_within_days,
         )
 
     def deadlines(self) -> Deadlines:

@@ -5,6 +5,7 @@ nobody names, and writes the very same one when it tries again: nothing is lost,
 """
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,16 @@ class Blobs:
             return self._store.get(_path(digest)).bytes().to_bytes()
         except FileNotFoundError:
             raise BlobNotFound(digest) from None
+
+    def forget(self, digest: str, *, unless_written_since: datetime) -> bool:
+        """Remove the content, if it is there; False, and nothing is done, when it was written again lately."""
+        try:
+            if self._store.head(_path(digest))["last_modified"] > unless_written_since:
+                return False
+            self._store.delete(_path(digest))
+        except FileNotFoundError:
+            pass
+        return True
 
 
 def _path(digest: str) -> str:

@@ -283,6 +283,7 @@ _AT_THE_OPENING = {
     "stopped_at": None,
     "answer_version": 0,
     "return_reason": None,
+    "erased_at": None,
     "search_stale": True,
     "version": 1,
 }
