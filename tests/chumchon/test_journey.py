@@ -29,5 +29,5 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_a_withdrawn_case_stays_withdrawn() -> None:
-    """Nothing brings back what the Centre has withdrawn; what it still tells is kept."""
-    assert {Move.AMEND} == {move for state, move in MOVES if state is State.WITHDRAWN}
+    """Nothing brings back what the Centre has withdrawn; what it still tells is kept, and it can be erased."""
+    assert {Move.AMEND, Move.ERASE} == {move for state, move in MOVES if state is State.WITHDRAWN}

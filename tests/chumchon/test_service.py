@@ -22,6 +22,7 @@ from exchange.documenting import openapi_document
 from schemas.bodies import Kind, ReturnReason
 from servicekit import development_issuer
 from servicekit.database import make_engine
+from servicekit.files.forgetting import metadata as file_tables
 from servicekit.idempotency import metadata as idempotency_tables
 from servicekit.mail_queue import metadata as mail_tables
 from servicekit.migrating import downgrade, upgrade
@@ -58,7 +59,7 @@ def test_the_tables_are_what_the_records_say(office_url: str) -> None:
                 ),
             },
         )
-        owned = [Record.metadata, idempotency_tables, mail_tables, rate_limit_tables]
+        owned = [Record.metadata, file_tables, idempotency_tables, mail_tables, rate_limit_tables]
         found = compare_metadata(context, owned)  # type: ignore[arg-type]
     engine.dispose()
     assert [] == found

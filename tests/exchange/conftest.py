@@ -35,7 +35,7 @@ from exchange import (
     keys_router,
     owe,
 )
-from exchange.migrations import step_0001, step_0002, step_0003
+from exchange.migrations import step_0001, step_0002, step_0003, step_0004
 from schemas import TYPES, Message, sample
 from schemas import Wire as Body
 from servicekit.database import Sessions, make_engine, make_read_sessions, make_sessions
@@ -75,6 +75,7 @@ def migrate(url: str) -> None:
         step_0001.upgrade(operations)
         step_0002.upgrade(operations)
         step_0003.upgrade(operations)
+        step_0004.upgrade(operations)
         connection.execute(
             sa.text("CREATE TABLE effects (position serial PRIMARY KEY, message_id uuid, subject uuid, said text)")
         )

@@ -66,7 +66,7 @@ def test_twins_at_the_same_moment_make_one_thing(maker: TestClient) -> None:
 
 def test_a_running_twin_is_told_to_wait(maker: TestClient, app: FastAPI) -> None:
     """While the first transaction is open the second gets 409 at once, not a hanging connection."""
-    claim = Claim("person:mali", KEY["Idempotency-Key"], b"x")
+    claim = Claim("person:mali", KEY["Idempotency-Key"], b"x", "/v1/things")
     with app.state.sessions() as session:
         assert claim.take(session, now=utc_now(), kept_for=timedelta(hours=1)) is None
         waiting = maker.post("/v1/things", json={"subject": "a"}, headers=KEY)

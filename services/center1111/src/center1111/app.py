@@ -20,6 +20,7 @@ from center1111.attachments.rescanning import rescan
 from center1111.clock import routes as clock
 from center1111.closure import routes as closure
 from center1111.codes import CODE_LISTS
+from center1111.erasure import routes as erasure
 from center1111.exchange import effects
 from center1111.intake import routes as intake
 from center1111.intake import saved_views
@@ -42,8 +43,10 @@ from center1111.verification import routes as verification
 from center1111.watching import watches
 from exchange import PROBLEMS as EXCHANGE_PROBLEMS
 from exchange import Upkeep, host_exchange
+from exchange.jobs import Job, every
 from servicekit.alongside import prepared, run_alongside
 from servicekit.code_lists import code_lists_router
+from servicekit.files.forgetting import forget_files
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.mail_queue import MAILS_WAITING
@@ -53,6 +56,7 @@ from servicekit.service import create_service
 from thaikit.text import warm_up
 
 _STREAMED: Final = re.compile(r"/v1/(public/)?complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
+_FORGET_EVERY: Final = timedelta(minutes=1)
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -92,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             answer_files.router,
             closure.router,
             closure.public_router,
+            erasure.router,
             attachments.router,
             own_files.public_router,
             clock.router,
@@ -123,11 +128,12 @@ def create_app(settings: Settings) -> FastAPI:
     store = FileStore(settings.attachments_url)
     app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
     app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
+    jobs = [Job("erased files", partial(forget_files, sessions, partial(_forgotten, store)), every(_FORGET_EVERY))]
     host_exchange(
         app,
         settings.exchange(PARTY),
         effects(deadlines),
-        Upkeep(watches(settings.limits()), deadlines.holidays, settings.alarms.ways()),
+        Upkeep(watches(settings.limits()), deadlines.holidays, settings.alarms.ways(), jobs),
         operators=["operator"],
         readers=["operator", "auditor"],
         alarm_readers=OFFICERS,
@@ -147,3 +153,8 @@ def create_app(settings: Settings) -> FastAPI:
     if postman is not None and settings.mail_in_service:
         run_alongside(app, "postman", postman.run)
     return app
+
+
+def _forgotten(store: FileStore, key: str) -> bool:
+    store.forget(key)
+    return True

@@ -13,7 +13,7 @@ from center1111.journey import (
     ReopeningState,
     State,
 )
-from schemas import Channel, Kind, ReturnReason
+from schemas import Channel, ErasureGround, Kind, ReturnReason
 from servicekit.codes import Code, CodeList
 from servicekit.files.kinds import MediaType
 from servicekit.words import Words
@@ -153,6 +153,10 @@ _REGULATION: Final = Words(
 _ANONYMOUS_LETTERS: Final = Words(
     "มติคณะรัฐมนตรีเมื่อวันที่ 22 ธันวาคม 2541 ตามหนังสือที่ นร 0206/ว 218 ลงวันที่ 25 ธันวาคม 2541",
     "Cabinet resolution of 22 December 1998, letter No. NR 0206/W 218 of 25 December 1998",
+)
+_DATA_PROTECTION: Final = Words(
+    "พระราชบัญญัติคุ้มครองข้อมูลส่วนบุคคล พ.ศ. 2562 มาตรา 33 และมาตรา 37 (3)",
+    "Personal Data Protection Act B.E. 2562 (2019), sections 33 and 37 (3)",
 )
 
 
@@ -344,6 +348,25 @@ CODE_LISTS: Final[Mapping[str, CodeList]] = {
         Placeholder.RECEIVED_ON: Code(Words("วันที่รับเรื่อง", "The day on which it was received")),
         Placeholder.DUE_ON: Code(Words("วันครบกำหนด", "The last day by which it is to be answered")),
         Placeholder.TODAY: Code(Words("วันนี้", "Today")),
+    },
+    "erasure_grounds": {
+        ErasureGround.NO_LONGER_NECESSARY: Code(
+            Words("หมดความจำเป็นในการเก็บรักษาตามวัตถุประสงค์", "No longer necessary for its purposes"), _DATA_PROTECTION
+        ),
+        ErasureGround.CONSENT_WITHDRAWN: Code(
+            Words("เจ้าของข้อมูลถอนความยินยอม และไม่มีอำนาจตามกฎหมายที่จะเก็บต่อ", "Consent withdrawn, no other ground"),
+            _DATA_PROTECTION,
+        ),
+        ErasureGround.OBJECTION: Code(
+            Words("เจ้าของข้อมูลคัดค้าน และไม่อาจปฏิเสธคำคัดค้านได้", "An objection that cannot be refused"), _DATA_PROTECTION
+        ),
+        ErasureGround.UNLAWFUL_PROCESSING: Code(
+            Words("เก็บรวบรวม ใช้ หรือเปิดเผยโดยไม่ชอบด้วยกฎหมาย", "Unlawfully collected, used or disclosed"),
+            _DATA_PROTECTION,
+        ),
+        ErasureGround.RETENTION_ENDED: Code(
+            Words("พ้นกำหนดระยะเวลาการเก็บรักษา", "The period of retention has ended"), _DATA_PROTECTION
+        ),
     },
     "answer_origins": {
         AnswerOrigin.CENTRE: Code(Words("ศูนย์ตอบทันที", "Answered at once by the Centre")),

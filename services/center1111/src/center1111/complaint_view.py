@@ -12,9 +12,20 @@ from sqlalchemy.orm import Session
 
 from center1111.codes import AnswerOrigin, RefusalGround
 from center1111.journey import ReferralMove, ReferralState, State
-from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, HistoryEntry, Referral
+from center1111.records import (
+    Answer,
+    AnswerArticle,
+    Article,
+    Complainant,
+    Complaint,
+    ComplaintErasure,
+    HistoryEntry,
+    Referral,
+)
 from center1111.standing import is_in
 from center1111.steps import ComplaintNotFound
+from exchange.erasing import Confirmation
+from exchange.tables import erasures
 from schemas import Channel, Kind
 from servicekit.database import Query
 from servicekit.fields import Versioned, View
@@ -93,6 +104,16 @@ class AgencySaid(View):
     text: str
 
 
+class ErasureView(View):
+    """That the complainant's personal data were erased, and who else has confirmed it."""
+
+    erased_at: datetime
+    by: str
+    basis: str = Field(description="A code of /v1/code-lists/erasure_grounds, or an agency's own words.")
+    note: str | None
+    confirmations: list[Confirmation] = Field(description="One for each agency that was told to erase its copy.")
+
+
 class ComplaintView(Versioned):
     """One complaint."""
 
@@ -126,6 +147,7 @@ class ComplaintView(Versioned):
     question: AgencySaid | None = Field(description="What an agency must still know from the complainant.")
     progress: list[AgencySaid] = Field(description="Interim reports of agencies, the first one first.")
     closed_at: datetime | None
+    erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
 
 def _object(**columns: Any) -> sa.ColumnElement[Any]:  # noqa: ANN401  # columns of any type
@@ -261,6 +283,44 @@ _verification = sa.case(
     ),
 )
 
+_confirmations = (
+    sa.select(
+        sa.func.coalesce(
+            sa.func.jsonb_agg(
+                aggregate_order_by(
+                    _object(
+                        party=erasures.c.peer,
+                        number=erasures.c.number,
+                        told_at=erasures.c.told_at,
+                        confirmed_at=erasures.c.confirmed_at,
+                    ),
+                    erasures.c.number.asc(),
+                )
+            ),
+            sa.literal_column("'[]'::jsonb"),
+        )
+    )
+    .join(Referral, Referral.id == erasures.c.subject)
+    .where(Referral.complaint_id == Complaint.id)
+    .correlate(Complaint)
+    .scalar_subquery()
+)
+_erasure = sa.case(
+    (
+        Complaint.erased_at.is_not(None),
+        sa.select(
+            _object(
+                **_columns(ComplaintErasure, "erased_at", "basis", "note"),
+                by=ComplaintErasure.erased_by,
+                confirmations=_confirmations,
+            )
+        )
+        .where(ComplaintErasure.complaint_id == Complaint.id)
+        .correlate(Complaint)
+        .scalar_subquery(),
+    ),
+)
+
 _SELECT = sa.select(
     *_columns(
         Complaint,
@@ -295,6 +355,7 @@ _SELECT = sa.select(
     _referrals.label("referrals"),
     OPEN_QUESTION.label("question"),
     PROGRESS_REPORTS.label("progress"),
+    _erasure.label("erasure"),
 ).where(Complaint.id == sa.bindparam("id", type_=sa.Uuid))
 _READ = Query(_SELECT)
 

@@ -8,12 +8,17 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from center1111.deadlines import Deadlines
+from center1111.erasure.actions import erase_as_told
 from center1111.problems import PROBLEMS
 from center1111.recalling import recalled
 from center1111.referrals import actions
-from exchange import Effects
+from exchange import PROBLEMS as EXCHANGE_PROBLEMS
+from exchange import Effects, Handler
 from exchange.attachments import want
+from exchange.erasing import record_confirmation
 from schemas import (
+    ERASED,
+    ERASURE_CONFIRMED,
     Message,
     ReferralAccepted,
     ReferralAnswered,
@@ -97,5 +102,9 @@ _HANDLERS: Final[Mapping[str, Callable[..., None]]] = {
 
 def effects(deadlines: Deadlines) -> Effects:
     """What messages do here, with the limits that the Centre's settings give."""
-    handlers = {type_: functools.partial(handle, deadlines=deadlines) for type_, handle in _HANDLERS.items()}
-    return Effects(handlers=handlers, problems=PROBLEMS, recalled=recalled(deadlines))
+    handlers: dict[str, Handler] = {
+        **{type_: functools.partial(handle, deadlines=deadlines) for type_, handle in _HANDLERS.items()},
+        ERASED: erase_as_told,
+        ERASURE_CONFIRMED: record_confirmation,
+    }
+    return Effects(handlers, {**EXCHANGE_PROBLEMS, **PROBLEMS}, recalled=recalled(deadlines))

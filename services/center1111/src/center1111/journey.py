@@ -42,10 +42,14 @@ class Move(StrEnum):
     RATE = "rate"
     ASK_REOPENING = "ask_reopening"
     DECLINE_REOPENING = "decline_reopening"
+    ERASE = "erase"
 
 
 UNANSWERED: Final = (State.RECEIVED, State.VERIFIED, State.REFERRED)
 """The states in which the clock of a complaint runs: an answer is owed."""
+
+ENDED: Final = (State.REFUSED, State.CLOSED, State.WITHDRAWN)
+"""The states in which nobody works on a complaint any more: only then its personal data can be erased."""
 
 MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.RECEIVED, Move.ACCEPT): State.VERIFIED,
@@ -73,6 +77,7 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     **{(s, Move.INFORM): s for s in (State.RECEIVED, State.VERIFIED, State.REFERRED, State.ANSWERED)},
     **{(s, m): s for s in (State.ANSWERED, State.CLOSED) for m in (Move.RATE, Move.ASK_REOPENING)},
     **{(s, Move.DECLINE_REOPENING): s for s in (State.ANSWERED, State.CLOSED)},
+    **{(s, Move.ERASE): s for s in ENDED},
 }
 
 

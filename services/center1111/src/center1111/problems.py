@@ -13,11 +13,12 @@ from center1111.attachments.actions import (
 from center1111.clock_stops import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
 from center1111.complainants import NotPossibleNow, NotYours
+from center1111.erasure.actions import NotAtItsEnd
 from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
-from center1111.steps import ComplaintNotFound, MoveNotAllowed, ReferralNotFound
+from center1111.steps import ComplaintNotFound, Erased, MoveNotAllowed, ReferralNotFound
 from center1111.telling.routes import NoLetter, NotAnswered
 from center1111.tellings import BeingTold, CannotBeReached, DeliveryNotFound
 from center1111.templates.actions import TemplateNotFound
@@ -120,6 +121,21 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         Words(
             "ขณะนี้สถานะคือ {state} จึงทำ {move} ไม่ได้ ทำได้เพียง: {possible}",
             "It is {state}, so {move} is not possible. Possible are: {possible}",
+        ),
+    ),
+    Erased: Problem(
+        "erased",
+        HTTPStatus.CONFLICT,
+        Words("ลบข้อมูลส่วนบุคคลของเรื่องนี้แล้ว", "The complaint's personal data are erased"),
+        Words("เรื่องที่ลบข้อมูลแล้วแก้ไขหรือดำเนินการต่อไม่ได้", "It stays as it is: nothing more can be done with it."),
+    ),
+    NotAtItsEnd: Problem(
+        "not-at-its-end",
+        HTTPStatus.CONFLICT,
+        Words("เรื่องยังไม่สิ้นสุด จึงยังลบข้อมูลไม่ได้", "The complaint is not at its end, so nothing is erased yet"),
+        Words(
+            "ขณะนี้สถานะคือ {state} ต้องยุติเรื่อง ไม่รับเรื่อง หรือถอนเรื่องก่อน หากหน่วยงานดำเนินการอยู่ให้ขอเรื่องคืนก่อน",
+            "It is {state}. Close, refuse or withdraw it first; while an agency has it, withdraw the referral first.",
         ),
     ),
     ChecksMissing: Problem(

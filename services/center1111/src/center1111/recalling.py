@@ -13,16 +13,15 @@ from sqlalchemy.orm import Session
 import schemas
 from center1111 import agencies, steps
 from center1111.deadlines import Deadlines
+from center1111.erasure.actions import erase_again
 from center1111.intake.rules import search_text, text_sketch
 from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import Complainant, Complaint, HistoryEntry, Referral
+from center1111.steps import RECOVERY
 from exchange import Handler
-from schemas import Corrections, Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
+from schemas import ERASED, Corrections, Message, ReferralAmended, ReferralContested, ReferralSent, ReferralWithdrawn
 from servicekit.database import Query
 from servicekit.ids import uuid7
-
-RECOVERY: Final = "recovery"
-"""Who did it, in the history: the Centre's own messages, learnt again after a restore."""
 
 _DIGEST_BYTES: Final = 32
 _COUNT_ON: Final = Query(
@@ -183,4 +182,5 @@ def recalled(deadlines: Deadlines) -> Mapping[str, Handler]:
         "referral.withdrawn.v1": functools.partial(_withdrawn, deadlines=deadlines),
         "referral.amended.v1": functools.partial(_amended, deadlines=deadlines),
         "referral.contested.v1": _contested,
+        ERASED: erase_again,
     }

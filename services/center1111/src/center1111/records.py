@@ -131,6 +131,7 @@ class Complaint(Record):
     tell_due_at: Mapped[datetime | None]
     told_at: Mapped[datetime | None]
     clock_stopped_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # SQLAlchemy reads it so
 
@@ -516,6 +517,18 @@ class ReopeningRequest(Record):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
     decision: Mapped[str | None]
+
+
+class ComplaintErasure(Record):
+    """That the personal data of a complaint were erased: why, and at whose word."""
+
+    __tablename__ = "complaint_erasures"
+
+    complaint_id: Mapped[UUID] = mapped_column(sa.ForeignKey("complaints.id"), primary_key=True)
+    erased_at: Mapped[datetime]
+    erased_by: Mapped[str]
+    basis: Mapped[str]
+    note: Mapped[str | None]
 
 
 ARTICLES_SEARCH = search_index(Record.metadata, "articles")

@@ -133,6 +133,7 @@ class Settings(MailSettings, ExchangeSettings):
             acceptance_days=self.acceptance_within_days,
             question_days=self.question_within_days,
             telling_days=self.tell_within_days,
+            erasure_days=self.erasure_within_days,
         )
 
     def writers(self) -> Writers:

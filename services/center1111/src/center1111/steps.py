@@ -25,12 +25,20 @@ PARTY: Final = "center1111"
 """This party's code in the exchange, and the audience of its tokens."""
 
 
+RECOVERY: Final = "recovery"
+"""Who did it, in the history: the Centre's own messages, learnt again after a restore."""
+
+
 class ComplaintNotFound(DomainError):
     """There is no such complaint, or none that the caller may see."""
 
 
 class ReferralNotFound(DomainError):
     """There is no such referral."""
+
+
+class Erased(DomainError):
+    """The complaint's personal data are erased; it stays as it is."""
 
 
 class MoveNotAllowed(DomainError):
@@ -42,12 +50,25 @@ def complaint_to_change(session: Session, complaint_id: UUID, wanted: Versions =
 
     Raises:
         ComplaintNotFound: there is none.
+        Erased: its personal data are erased.
         VersionMismatch: it is not at one of the versions that the caller wants.
+    """
+    found = locked_complaint(session, complaint_id)
+    if found.erased_at is not None:
+        raise Erased
+    check_version(found.version, wanted)
+    return found
+
+
+def locked_complaint(session: Session, complaint_id: UUID) -> Complaint:
+    """The complaint, erased or not, locked until the transaction ends.
+
+    Raises:
+        ComplaintNotFound: there is none.
     """
     found = session.scalar(sa.select(Complaint).where(Complaint.id == complaint_id).with_for_update())
     if found is None:
         raise ComplaintNotFound
-    check_version(found.version, wanted)
     return found
 
 

@@ -15,12 +15,13 @@ class Limits:
     acceptance_days: int
     question_days: int
     telling_days: int
+    erasure_days: int
 
 
 def watches(limits: Limits) -> Sequence[Watch]:
     """All that the Centre looks after. Their facts name no person."""
     return [
-        *exchange_watches(undelivered_days=limits.undelivered_days),
+        *exchange_watches(undelivered_days=limits.undelivered_days, erasure_days=limits.erasure_days),
         watch_of(
             "referral_unaccepted",
             "ส่งต่อแล้วแต่หน่วยงานยังไม่รับเรื่อง",
@@ -71,7 +72,7 @@ def watches(limits: Limits) -> Sequence[Watch]:
             SELECT tracking_number AS about, answered_at AS since, jsonb_build_object('origin', answer_origin) AS facts
             FROM complaints
             WHERE (state = 'answered' OR (state = 'closed' AND answered_at > closed_at))  -- corrected after closing
-              AND told_at IS NULL AND answered_at < :before
+              AND told_at IS NULL AND erased_at IS NULL AND answered_at < :before
             ORDER BY answered_at
             """,
         ),

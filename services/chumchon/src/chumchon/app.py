@@ -10,7 +10,9 @@ from chumchon.answering import routes as answering
 from chumchon.answering.letters import Letterhead
 from chumchon.channels.working import workers
 from chumchon.codes import CODE_LISTS
+from chumchon.erasure import routes as erasure
 from chumchon.exchange import effects
+from chumchon.files import forget_file
 from chumchon.intake import attachments, files, public
 from chumchon.intake import routes as intake
 from chumchon.intake.indexing import run_indexing
@@ -25,14 +27,19 @@ from chumchon.settings import PARTY, Settings
 from chumchon.steps import AUDITOR, OFFICERS, OPERATOR
 from chumchon.watching import watches
 from exchange import Upkeep, host_exchange
+from exchange.jobs import Job, every
 from servicekit.alongside import prepared, run_alongside
+from servicekit.clock import utc_now
 from servicekit.code_lists import code_lists_router
+from servicekit.database import Sessions
+from servicekit.files.forgetting import forget_files
 from servicekit.files.storing import FileStore
 from servicekit.migrating import head_of
 from servicekit.service import create_service
 from thaikit.text import warm_up
 
 VERSION = "0.1.0"
+FORGET_EVERY = timedelta(minutes=1)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 TITLE = "สำนักงานเศรษฐกิจพอเพียงเพื่อยกระดับชุมชน · Office of Sufficiency Economy for Community Upgrade"
@@ -73,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             routing.router,
             model_routes.router,
             answering.router,
+            erasure.router,
             answering.public_router,
             questions.router,
             reports.router,
@@ -96,11 +104,12 @@ def create_app(settings: Settings) -> FastAPI:
         contact=settings.letter_contact,
     )
     app.state.store = FileStore(settings.files_url) if settings.files_url else None
+    jobs = _jobs(sessions, app.state.store)
     host_exchange(
         app,
         settings.exchange(PARTY),
         effects(deadlines),
-        Upkeep(watches(settings.limits()), deadlines.holidays, settings.alarms.ways()),
+        Upkeep(watches(settings.limits()), deadlines.holidays, settings.alarms.ways(), jobs),
         operators=[OPERATOR],
         readers=[OPERATOR, AUDITOR],
         alarm_readers=[*OFFICERS, OPERATOR],
@@ -109,9 +118,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.alongside.append(prepared(warm_up))
     run_alongside(app, "indexing", partial(run_indexing, sessions))
     if settings.train_every_hours:
-        every = timedelta(hours=settings.train_every_hours)
-        run_alongside(app, "training", partial(run_training, sessions, every=every))
+        interval = timedelta(hours=settings.train_every_hours)
+        run_alongside(app, "training", partial(run_training, sessions, every=interval))
     if settings.channels_in_service:
         for name, work in workers(settings, sessions).items():
             run_alongside(app, name, work)
     return app
+
+
+def _jobs(sessions: Sessions, store: FileStore | None) -> list[Job]:
+    """What is to be done regularly beside what the exchange does."""
+    if store is None:
+        return []
+
+    def forget(digest: str) -> bool:
+        return forget_file(sessions, store, digest, now=utc_now())
+
+    return [Job("erased files", lambda: forget_files(sessions, forget), every(FORGET_EVERY))]

@@ -10,10 +10,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from chumchon.journey import Channel, Origin, State
-from chumchon.records import Answer, Case, Complainant, Draft, Referral, RoutingRecord
+from chumchon.records import Answer, Case, CaseErasure, Complainant, Draft, Referral, RoutingRecord
 from chumchon.routing.rules import Method
 from chumchon.steps import CaseNotFound, Sight
 from chumchon.work_groups import Topic, WorkGroup
+from exchange.erasing import Confirmation, confirmations
 from schemas.bodies import Kind
 from servicekit.database import Query
 from servicekit.fields import Versioned, View
@@ -109,6 +110,16 @@ class DraftView(View):
     written_at: datetime
 
 
+class ErasureView(View):
+    """That the complainant's personal data were erased, and whether the Centre has confirmed it."""
+
+    erased_at: datetime
+    by: str
+    basis: str = Field(description="A code of /v1/code-lists/erasure_grounds, or the Centre's own words.")
+    note: str | None
+    confirmations: list[Confirmation] = Field(description="Of the Centre, where it was told to erase its copy.")
+
+
 class CaseSummary(Versioned):
     """A case in a list."""
 
@@ -142,6 +153,7 @@ class CaseView(CaseSummary):
     referral: ReferralDetails | None
     answer: AnswerView | None = Field(description="The newest version.")
     draft: DraftView | None
+    erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
 
 _PLACE = ("province", "district", "subdistrict", "community")
@@ -154,6 +166,7 @@ _REFERRAL = ("id", "number", "party", "complaint_number", "channel", "question")
 _REFERRAL_DETAILS = (*_REFERRAL, "attachments", "path")
 _ANSWER = ("version", "text", "topic", "work_group", "drafted_by", "approved_by", "answered_at")
 _DRAFT = ("text", "written_by", "written_at")
+_ERASURE = ("erased_at", "erased_by", "basis", "note")
 _SUMMARY = (
     "id", "case_number", "origin", "channel", "kind", "subject", "received_at", "recorded_at", "state", "topic",
     "work_group", "officer", "due_at", "accepted_at", "answered_at", "version",
@@ -185,19 +198,21 @@ _one = Query(
             *_of(Complainant, "complainant", _COMPLAINANT),
             *_of(Answer, "answer", _ANSWER),
             *_of(Draft, "draft", _DRAFT),
+            *_of(CaseErasure, "erasure", _ERASURE),
         ],
         _REFERRAL_DETAILS,
     )
     .outerjoin(Complainant, Complainant.case_id == Case.id)
     .outerjoin(Answer, sa.and_(Answer.case_id == Case.id, Answer.version == Case.answer_version))
     .outerjoin(Draft, Draft.case_id == Case.id)
+    .outerjoin(CaseErasure, CaseErasure.case_id == Case.id)
     .where(Case.id == sa.bindparam("id"))
 )
 
 
 def case_view(session: Session, case_id: UUID) -> CaseView:
     """The case as it is now in the session's transaction."""
-    return _view(_one.first(session, id=case_id))
+    return _view(session, _one.first(session, id=case_id))
 
 
 def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
@@ -209,7 +224,7 @@ def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
     row = _one.first(session, id=case_id)
     if row is None or not sight.includes(work_group=row.work_group, client_id=row.client_id):
         raise CaseNotFound
-    return _view(row)
+    return _view(session, row)
 
 
 def summary_of(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`
@@ -217,7 +232,7 @@ def summary_of(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`
     return CaseSummary.model_validate({**_taken(row, "", _SUMMARY), **_parts(row, _REFERRAL)})
 
 
-def _view(row: Any) -> CaseView:  # noqa: ANN401  # a row of `_one`
+def _view(session: Session, row: Any) -> CaseView:  # noqa: ANN401  # a row of `_one`
     return CaseView.model_validate(
         {
             **_taken(row, "", _FULL),
@@ -226,8 +241,15 @@ def _view(row: Any) -> CaseView:  # noqa: ANN401  # a row of `_one`
             "complainant": _taken(row, "complainant_", _COMPLAINANT) if row.complainant else None,
             "answer": _taken(row, "answer_", _ANSWER) if row.answer_version else None,
             "draft": _taken(row, "draft_", _DRAFT) if row.draft_written_by else None,
+            "erasure": _erasure(session, row) if row.erasure_erased_at else None,
         }
     )
+
+
+def _erasure(session: Session, row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`
+    erased = _taken(row, "erasure_", _ERASURE)
+    erased["by"] = erased.pop("erased_by")
+    return {**erased, "confirmations": confirmations(session, [row.referral_id] if row.referral_id else [])}
 
 
 def _parts(row: Any, referral: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  # a row of either query

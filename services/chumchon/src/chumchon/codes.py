@@ -8,7 +8,7 @@ from chumchon.journey import Channel, Origin, State
 from chumchon.routing.rules import Method
 from chumchon.work_groups import TOPICS, WORK_GROUPS
 from schemas.bodies import Channel as CentreChannel
-from schemas.bodies import Kind, ReturnReason
+from schemas.bodies import ErasureGround, Kind, ReturnReason
 from servicekit.codes import Code, CodeList
 from servicekit.words import Words
 
@@ -77,6 +77,11 @@ class TrainingOutcome(StrEnum):
     NOT_BETTER = "not_better"
 
 
+_DATA_PROTECTION = Words(
+    "พระราชบัญญัติคุ้มครองข้อมูลส่วนบุคคล พ.ศ. 2562 มาตรา 33 และมาตรา 37 (3)",
+    "Personal Data Protection Act B.E. 2562 (2019), sections 33 and 37 (3)",
+)
+
 CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
     {
         "origins": {
@@ -133,6 +138,27 @@ CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
             ReturnReason.DUPLICATE: Code(Words("เรื่องซ้ำ", "Duplicate")),
             ReturnReason.ALREADY_ANSWERED: Code(Words("เคยตอบแล้ว", "Already answered")),
             ReturnReason.OTHER: Code(Words("อื่น ๆ (ต้องระบุหมายเหตุ)", "Other (with a note)")),
+        },
+        "erasure_grounds": {
+            ErasureGround.NO_LONGER_NECESSARY: Code(
+                Words("หมดความจำเป็นในการเก็บรักษาตามวัตถุประสงค์", "No longer necessary for its purposes"),
+                _DATA_PROTECTION,
+            ),
+            ErasureGround.CONSENT_WITHDRAWN: Code(
+                Words("เจ้าของข้อมูลถอนความยินยอม และไม่มีอำนาจตามกฎหมายที่จะเก็บต่อ", "Consent withdrawn, no other ground"),
+                _DATA_PROTECTION,
+            ),
+            ErasureGround.OBJECTION: Code(
+                Words("เจ้าของข้อมูลคัดค้าน และไม่อาจปฏิเสธคำคัดค้านได้", "An objection that cannot be refused"),
+                _DATA_PROTECTION,
+            ),
+            ErasureGround.UNLAWFUL_PROCESSING: Code(
+                Words("เก็บรวบรวม ใช้ หรือเปิดเผยโดยไม่ชอบด้วยกฎหมาย", "Unlawfully collected, used or disclosed"),
+                _DATA_PROTECTION,
+            ),
+            ErasureGround.RETENTION_ENDED: Code(
+                Words("พ้นกำหนดระยะเวลาการเก็บรักษา", "The period of retention has ended"), _DATA_PROTECTION
+            ),
         },
         "message_kinds": {
             MessageKind.PROGRESS: Code(Words("รายงานความคืบหน้า", "Progress")),

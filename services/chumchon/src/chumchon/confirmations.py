@@ -31,6 +31,6 @@ work_group = sa.case((_not_ours, None), else_=Case.work_group).label("work_group
 confirmations: sa.Select[Any] = (
     sa.select(Case.id, Case.subject, Case.details, label, work_group)
     .join(RoutingRecord, RoutingRecord.id == Case.routing_id)
-    .where(sa.or_(_not_ours, _ours))
+    .where(sa.or_(_not_ours, _ours), Case.erased_at.is_(None))
 )
-"""Rows of id, subject, details, label and work group of every confirmed case."""
+"""Rows of id, subject, details, label and work group of every confirmed case whose words are still there."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from chumchon.answering.actions import contest, keep_information, recall_answer, recall_note, start_the_clock
 from chumchon.codes import MessageKind
 from chumchon.deadlines import Deadlines
+from chumchon.erasure.actions import RECOVERY, erase_again, erase_as_told
 from chumchon.intake.actions import amend_case, open_referred_case, open_referred_cases
 from chumchon.journey import Move, State
 from chumchon.problems import PROBLEMS
@@ -19,8 +20,11 @@ from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
 from chumchon.work_groups import Topic
 from exchange import BulkHandler, Effects, Handler
-from exchange.attachments import want, want_all
+from exchange.attachments import forget_unfetched, want, want_all
+from exchange.erasing import record_confirmation
 from schemas import (
+    ERASED,
+    ERASURE_CONFIRMED,
     Message,
     ReferralAccepted,
     ReferralAmended,
@@ -32,9 +36,6 @@ from schemas import (
     ReferralSent,
     ReferralWithdrawn,
 )
-
-RECOVERY: Final = "recovery"
-"""Who did it, in the history of a case: the Office's own messages, learnt again after a restore."""
 
 _case_of: Final = sa.select(Referral.case_id)
 
@@ -61,6 +62,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
         case = _case(session, message)
         advance(session, case, Move.WITHDRAW, by=message.source, now=now, note=body.reason)
         case.stopped_at = None
+        forget_unfetched(session, message.subject)
 
     def contested(session: Session, message: Message, body: ReferralContested, now: datetime) -> None:
         contest(session, _case(session, message), body.reason, by=message.source, now=now)
@@ -70,6 +72,8 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
         "referral.amended.v1": amended,
         "referral.withdrawn.v1": withdrawn,
         "referral.contested.v1": contested,
+        ERASED: erase_as_told,
+        ERASURE_CONFIRMED: record_confirmation,
     }
 
 
@@ -109,7 +113,14 @@ def recalled() -> Mapping[str, Handler]:
     def answered(session: Session, message: Message, body: ReferralAnswered, now: datetime) -> None:
         case = _own_case(session, message)
         recall_answer(
-            session, case, body.text, version=body.version, answered_at=body.answered_at, by=RECOVERY, now=now
+            session,
+            case,
+            body.text,
+            version=body.version,
+            answered_at=body.answered_at,
+            erased=message.eraseddigest is not None,
+            by=RECOVERY,
+            now=now,
         )
 
     return {
@@ -118,6 +129,7 @@ def recalled() -> Mapping[str, Handler]:
         "referral.progressed.v1": progressed,
         "referral.question.v1": asked,
         "referral.answered.v1": answered,
+        ERASED: erase_again,
     }
 
 

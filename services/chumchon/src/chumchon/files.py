@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, BinaryIO
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.codes import FileKind
-from chumchon.records import CaseFile
-from servicekit.database import Query
+from chumchon.records import Case, CaseFile, ReceivedMail
+from servicekit.database import Query, Sessions
 from servicekit.files.receiving import size_of
-from servicekit.files.storing import FileStore
+from servicekit.files.storing import FileStore, key_of
 from servicekit.ids import uuid7
+
+NAMED_WITHIN: Final = timedelta(minutes=10)
+"""A file's bytes are named by a case within this time, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ def add_files(session: Session, case_id: UUID, files: Iterable[KeptFile], *, now
     session.add_all(CaseFile(id=uuid7(), case_id=case_id, kept_at=now, **asdict(file)) for file in files)
 
 
+def forget_file(sessions: Sessions, store: FileStore, digest: str, *, now: datetime) -> bool:
+    """Remove the bytes of an erased file, unless another case has the same; False while that cannot be told.
+
+    Bytes that were written lately may belong to a case whose transaction is not committed yet.
+    """
+    with sessions() as session:
+        if not _named.scalar(session, digest=digest):
+            return store.forget(key_of(digest), unless_written_since=now - NAMED_WITHIN)
+    return True
+
+
 def files_of(session: Session, case_id: UUID) -> Sequence[Any]:
     """The files of a case, in the order in which they came."""
     return _of_case.all(session, case_id=case_id)
@@ -63,3 +77,16 @@ _files = sa.select(
 ).where(CaseFile.case_id == sa.bindparam("case_id"))
 _of_case = Query(_files.order_by(CaseFile.id))
 _one = Query(_files.where(CaseFile.id == sa.bindparam("id")))
+_digest = sa.bindparam("digest", type_=sa.Text)
+_named = Query(
+    sa.select(
+        sa.or_(
+            sa.exists().where(CaseFile.sha256 == _digest),
+            sa.exists(
+                sa.select(ReceivedMail.id)
+                .outerjoin(Case, Case.id == ReceivedMail.case_id)
+                .where(ReceivedMail.original == _digest, Case.erased_at.is_(None))
+            ),
+        )
+    )
+)

@@ -55,6 +55,7 @@ class Move(StrEnum):
     AMEND = "amend"
     CONTEST = "contest"
     WITHDRAW = "withdraw"
+    ERASE = "erase"
 
 
 OPENED = "open"
@@ -99,12 +100,16 @@ MOVES: Mapping[tuple[State, Move], State] = MappingProxyType(
         **{(state, _M.WITHDRAW): _S.WITHDRAWN for state in _S if state is not _S.WITHDRAWN},
         # Later information is kept at every stage, so that whoever looks at the case sees it.
         **{(state, _M.AMEND): state for state in _S},
+        **{(state, _M.ERASE): state for state in (_S.ANSWERED, _S.RETURNED, _S.WITHDRAWN)},
         **{(state, _M.CORRECT_RECORD): state for state in _S if state not in {_S.RETURNED, _S.WITHDRAWN}},
     }
 )
 
 OPEN_STATES = frozenset({State.NEW, State.ROUTED, State.ACCEPTED, State.AWAITING_COMPLAINANT})
 """The states in which an answer is still owed."""
+
+ENDED = frozenset(State) - OPEN_STATES
+"""The states in which nothing is owed any more: only then the personal data of a case can be erased."""
 
 
 class MoveNotAllowed(Exception):

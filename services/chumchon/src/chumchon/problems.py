@@ -12,11 +12,12 @@ from chumchon.answering.actions import (
     NotReferred,
     OwnDraftRefused,
 )
+from chumchon.erasure.actions import NotAtItsEnd
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
 from chumchon.intake.files import FileNotFound, FilesNotKept
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
-from chumchon.steps import CaseNotFound, MoveRefused
+from chumchon.steps import CaseNotFound, Erased, MoveRefused
 from servicekit import code_lists
 from servicekit.files import receiving
 from servicekit.problems import DomainError, Problem
@@ -42,6 +43,21 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         Words(
             "เรื่องอยู่ในสถานะ {state} จึงทำ {move} ไม่ได้ ที่ทำได้คือ: {possible}",
             "The case is {state}, so it cannot {move}. Possible now: {possible}",
+        ),
+    ),
+    Erased: Problem(
+        "erased",
+        HTTPStatus.CONFLICT,
+        Words("ลบข้อมูลส่วนบุคคลของเรื่องนี้แล้ว", "The case's personal data are erased"),
+        Words("เรื่องที่ลบข้อมูลแล้วแก้ไขหรือดำเนินการต่อไม่ได้", "It stays as it is: nothing more can be done with it."),
+    ),
+    NotAtItsEnd: Problem(
+        "not-at-its-end",
+        HTTPStatus.CONFLICT,
+        Words("เรื่องยังไม่สิ้นสุด จึงยังลบข้อมูลไม่ได้", "The case is not at its end, so nothing is erased yet"),
+        Words(
+            "เรื่องอยู่ในสถานะ {state} ต้องตอบ ส่งคืน หรือให้ศูนย์ขอเรื่องคืนก่อน แล้วจึงลบได้",
+            "It is {state}. Answer or return it, or let the Centre withdraw it, and then erase it.",
         ),
     ),
     MailAlreadyRecorded: Problem(

@@ -64,6 +64,8 @@ class Case(Record):
     """The version of the newest answer; 0 before the first."""
     return_reason: Mapped[str | None]
     """Why it was handed back to the Centre, if it was."""
+    erased_at: Mapped[datetime | None]
+    """Since when its personal data are erased, and it stays as it is."""
     search_stale: Mapped[bool]
     """Whether the search does not yet know the present subject and details."""
     version: Mapped[int] = mapped_column()
@@ -350,6 +352,18 @@ class QuestionAnswer(Record):
     topic: Mapped[str]
     work_group: Mapped[str]
     answered_at: Mapped[datetime]
+
+
+class CaseErasure(Record):
+    """That the personal data of a case were erased: why, and at whose word."""
+
+    __tablename__ = "case_erasures"
+
+    case_id: Mapped[UUID] = mapped_column(sa.ForeignKey("cases.id"), primary_key=True)
+    erased_at: Mapped[datetime]
+    erased_by: Mapped[str]
+    basis: Mapped[str]
+    note: Mapped[str | None]
 
 
 question_search = search_index(Record.metadata, "questions")

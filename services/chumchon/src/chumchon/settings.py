@@ -60,6 +60,7 @@ class Settings(ChannelSettings, ExchangeSettings):
             acceptance_days=self.acceptance_within_days,
             question_days=self.question_within_days,
             telling_days=self.telling_within_days,
+            erasure_days=self.erasure_within_days,
         )
 
     def deadlines(self) -> Deadlines:

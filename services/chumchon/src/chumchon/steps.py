@@ -31,6 +31,10 @@ class CaseNotFound(DomainError):
     """There is no such case, or the caller may not know of it."""
 
 
+class Erased(DomainError):
+    """The case's personal data are erased; it stays as it is."""
+
+
 class MoveRefused(DomainError):
     """The case's state does not allow what was asked."""
 
@@ -74,13 +78,33 @@ def case_to_change(session: Session, case_id: UUID, *, sight: Sight = EVERYTHING
 
     Raises:
         CaseNotFound: there is none, or not in `sight`.
+        Erased: its personal data are erased.
         VersionMismatch: it is not at one of `versions` any more.
     """
-    case = session.get(Case, case_id, with_for_update=True)
-    if case is None or not sight.includes(work_group=case.work_group, client_id=case.client_id):
+    case = locked_case(session, case_id)
+    if not sight.includes(work_group=case.work_group, client_id=case.client_id):
         raise CaseNotFound
+    if case.erased_at is not None:
+        raise Erased
     check_version(case.version, versions)
     return case
+
+
+def locked_case(session: Session, case_id: UUID) -> Case:
+    """The case, erased or not, locked until the transaction ends.
+
+    Raises:
+        CaseNotFound: there is none.
+    """
+    case = session.get(Case, case_id, with_for_update=True)
+    if case is None:
+        raise CaseNotFound
+    return case
+
+
+def is_erased(session: Session, case_id: UUID) -> bool:
+    """Whether the case's personal data are erased."""
+    return session.scalar(sa.select(Case.erased_at).where(Case.id == case_id)) is not None
 
 
 def advance(session: Session, case: Case, move: Move, *, by: str, now: datetime, note: str | None = None) -> None:

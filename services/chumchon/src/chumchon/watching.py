@@ -16,12 +16,13 @@ class Limits:
     acceptance_days: int
     question_days: int
     telling_days: int
+    erasure_days: int
 
 
 def watches(limits: Limits) -> Sequence[Watch]:
     """All that the Office looks after. Their facts name no person."""
     return [
-        *exchange_watches(undelivered_days=limits.undelivered_days),
+        *exchange_watches(undelivered_days=limits.undelivered_days, erasure_days=limits.erasure_days),
         watch_of(
             "case_unrouted",
             "เรื่องรอคัดแยกนานเกินกำหนด",

@@ -7,7 +7,7 @@ any number of relays (`Relay`); `host_exchange` and `run_relay` put all of that 
 
 from collections.abc import Mapping
 
-from exchange import operating, routes
+from exchange import erasing, operating, routes
 from exchange.alarms import Watch as Watch
 from exchange.alarms import exchange_watches as exchange_watches
 from exchange.attachments import AttachmentSource as AttachmentSource
@@ -43,5 +43,5 @@ from exchange.tables import metadata as metadata
 from exchange.upkeep import Upkeep as Upkeep
 from servicekit.problems import DomainError, Problem
 
-PROBLEMS: Mapping[type[DomainError], Problem] = {**routes.PROBLEMS, **operating.PROBLEMS}
+PROBLEMS: Mapping[type[DomainError], Problem] = {**routes.PROBLEMS, **operating.PROBLEMS, **erasing.PROBLEMS}
 """For the service's own table of problems."""

@@ -139,7 +139,7 @@ def watch_of(name: str, th: str, en: str, within_days: int | None, select: str) 
     return Watch(name, Words(th, en), within_days, Query(sa.text(f"{select} LIMIT :limit")))
 
 
-def exchange_watches(*, undelivered_days: int = 1, held_days: int = 1) -> list[Watch]:
+def exchange_watches(*, undelivered_days: int = 1, held_days: int = 1, erasure_days: int = 3) -> list[Watch]:
     """The waiting states of the exchange itself, on every side."""
     return [
         watch_of(
@@ -179,6 +179,17 @@ def exchange_watches(*, undelivered_days: int = 1, held_days: int = 1) -> list[W
             SELECT CAST(id AS text) AS about, wanted_at AS since,
                    jsonb_build_object('peer', peer, 'referral', subject, 'problem', last_problem) AS facts
             FROM exchange_attachments WHERE fetched_at IS NULL AND wanted_at < :before ORDER BY wanted_at
+            """,
+        ),
+        watch_of(
+            "erasure_unconfirmed",
+            "คู่แลกเปลี่ยนยังไม่ยืนยันการลบข้อมูลส่วนบุคคล",
+            "A peer has not confirmed that it erased its copy of personal data.",
+            erasure_days,
+            """
+            SELECT number AS about, told_at AS since,
+                   jsonb_build_object('peer', peer, 'referral', subject, 'message', message_id) AS facts
+            FROM exchange_erasures WHERE confirmed_at IS NULL AND told_at < :before ORDER BY told_at
             """,
         ),
         watch_of(

@@ -96,6 +96,11 @@ def want_all(session: Session, messages: Iterable[tuple[Message, Iterable[Attach
         _WANT.run(session, wanted=orjson.dumps(rows).decode(), now=now)
 
 
+def forget_unfetched(session: Session, subject: UUID) -> None:
+    """Want no more of the files of a referral that has ended without an answer: its sender gives them out no more."""
+    _FORGET.run(session, subject=subject)
+
+
 def wanted_about(session: Session, subject: UUID) -> list[WantedAttachment]:
     """The files described in the messages of a referral."""
     return [WantedAttachment.model_validate(row) for row in _ABOUT.all(session, subject=subject)]
@@ -170,6 +175,7 @@ _WANT = Query(
         ON CONFLICT (peer, id) DO NOTHING
     """)
 )
+_FORGET = Query(sa.text("DELETE FROM exchange_attachments WHERE subject = :subject AND fetched_at IS NULL"))
 _SHOWN = [attachments.c[name] for name in WantedAttachment.model_fields]
 _ABOUT = Query(sa.select(*_SHOWN).where(attachments.c.subject == sa.bindparam("subject")).order_by(attachments.c.id))
 _CONTENT = Query(

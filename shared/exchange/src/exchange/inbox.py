@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from exchange import refusals
 from exchange.canonical import NotCanonicalError, canonical, digest_of
+from exchange.erasing import erase_what_came_late
 from exchange.refusals import faults, refusal, refusal_of
 from schemas import BATCH_MESSAGES, TYPES, VOID, Disposition, JsonObject, Message, Receipt, ReceiptProblem, Wire
 from servicekit.database import Query
@@ -113,7 +114,9 @@ def _read(sent: object, source: str) -> Arrival:
         raise MalformedBatch("a message without identity") from None
     found = _message(sent, source)
     message, problem = (found, None) if isinstance(found, Message) else (None, found)
-    return Arrival(identity, content.decode(), digest_of(content), message, problem)
+    # The erased form of a message is known by the digest of what was first sent.
+    digest = (message and message.eraseddigest) or digest_of(content)
+    return Arrival(identity, content.decode(), digest, message, problem)
 
 
 def _message(sent: JsonObject, source: str) -> Message | ReceiptProblem:
@@ -136,7 +139,8 @@ def take(
             taken, and the sender is to try again.
     """
     subjects = sorted({arrival.message.subject for arrival in arrivals if arrival.message})
-    taken = {row.subject: row.taken_sequence for row in _LOCK.all(session, source=source, subjects=subjects)}
+    locked = _LOCK.all(session, source=source, subjects=subjects)
+    taken = {row.subject: row.taken_sequence for row in locked}
     found = _FOUND.all(session, source=source, ids=[arrival.id for arrival in arrivals], subjects=subjects)
     before = {row.id: row for row in found if row.content is None}
     stored = [_stored(row) for row in found if row.content is not None]
@@ -145,6 +149,9 @@ def take(
         if problem:
             plan.refused[arrival.id] = problem
     _write(session, plan, source=source, taken=taken, now=now)
+    if plan.new:
+        known = {row.subject for row in locked if row.erased_at}
+        erase_what_came_late(session, source, subjects, known=known, now=now)
     return _receipts(arrivals, plan, before, now)
 
 
@@ -357,10 +364,11 @@ def _receipts(arrivals: Sequence[Arrival], plan: _Plan, before: Mapping[UUID, An
         if first or arrival.id in seen:
             same = digest == arrival.digest
             disposition = Disposition.DUPLICATE if same else Disposition.CONFLICT
-            problem = None
+            problem = erased = None
         else:
             disposition = Disposition(_state(arrival.id, waiting, plan.refused))
             problem = plan.refused.get(arrival.id)
+            erased = True if arrival.message and arrival.message.eraseddigest else None
         seen.add(arrival.id)
         receipts.append(
             Receipt(
@@ -369,6 +377,7 @@ def _receipts(arrivals: Sequence[Arrival], plan: _Plan, before: Mapping[UUID, An
                 received_at=first.received_at if first else now,
                 digest=digest,
                 problem=problem,
+                erased=erased,
             )
         )
     return receipts
@@ -383,7 +392,7 @@ _LOCK = Query(
         INSERT INTO exchange_incoming (source, subject)
         SELECT :source, unnest(CAST(:subjects AS uuid[]))
         ON CONFLICT (source, subject) DO UPDATE SET taken_sequence = exchange_incoming.taken_sequence
-        RETURNING subject, taken_sequence
+        RETURNING subject, taken_sequence, erased_at
     """)
 )
 # What was taken before of these messages (without content), and what is held of their subjects (with it).

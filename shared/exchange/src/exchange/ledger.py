@@ -137,7 +137,7 @@ _FED = Query(
 )
 _TAKEN = Query(
     sa.text("""
-        SELECT id, content, digest, received_at, state, problem FROM exchange_inbox
+        SELECT id, content, digest, received_at, state, problem, erased_at FROM exchange_inbox
         WHERE source = :peer AND id = ANY(CAST(:ids AS uuid[])) ORDER BY subject, sequence
     """)
 )

@@ -45,6 +45,7 @@ class OutgoingMessage(View):
     disposition: str | None
     settled_at: datetime | None
     recalled_at: datetime | None = Field(description="When it was learnt of again after a restore.")
+    erased_at: datetime | None = Field(description="Since when only its erased form is here.")
     request_id: str | None
     reason: Reason | None
 
@@ -62,6 +63,7 @@ class IncomingMessage(View):
     settled_at: datetime | None
     problem: dict[str, JsonValue] | None
     note: str | None = Field(description="An operator's reason.")
+    erased_at: datetime | None = Field(description="Since when only its erased form is here.")
     request_id: str | None
     reason: Reason | None
 

@@ -209,6 +209,7 @@ def _copies(rows: Sequence[Any]) -> bytes:
                     received_at=row.received_at,
                     digest=row.digest,
                     problem=row.problem,
+                    erased=True if row.erased_at else None,
                 ).model_dump_json(exclude_none=True)
             ),
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
@@ -28,6 +28,8 @@ from exchange.parties import FEED_PATH, LEDGER_PATH, RECEIPTS_PATH, Exchange, Pe
 from exchange.tables import reconciliations
 from schemas import (
     BATCH_MESSAGES,
+    ERASED,
+    ERASURE_CONFIRMED,
     LEDGER_PAGE,
     VOID,
     Direction,
@@ -56,6 +58,8 @@ _RECOVERED = "recovery after a restore"
 
 MOST_DIFFERENCES = 1000
 """So many are kept by name."""
+
+_OF_ERASURE: Final = (ERASED, ERASURE_CONFIRMED)
 
 _OTHER: Mapping[Direction, Direction] = {
     Direction.SENT: Direction.RECEIVED,
@@ -234,33 +238,44 @@ class Reconciler:
         The two sides' messages took turns, and each stands on the other's: so both are tried until nothing moves.
         What is left stands in quarantine, or only in the log: its records are for people to look at.
         """
-        party = self._exchange.party
-        ours = replace(self._effects, handlers=self._effects.recalled, allowed=None)
         done: set[UUID] = set()
         moved = True
         while moved:
-            moved = False
-            with self._sessions() as session:
-                own = [row for row in _TO_REPLAY.all(session, peer=peer.code, since=began_at) if row.id not in done]
-                theirs = _TO_APPLY.all(session, peer=peer.code, since=began_at)
-            blocked = set()
-            for row in own:
-                if row.subject in blocked or row.type not in self._effects.recalled:
-                    continue
-                with self._sessions.begin() as session:
-                    problem = apply_again_to(session, row.content, party, ours, utc_now())
-                if problem is None:
-                    done.add(row.id)
-                    moved = True
-                else:
-                    blocked.add(row.subject)
-                    log.warning("recalled message not replayed", message_id=str(row.id), problem=problem.type)
-            for row in theirs:
-                with self._sessions.begin() as session:
-                    problem = apply_again(
-                        session, peer.code, row.id, self._effects, reason=_RECOVERED, by=_RECOVERED, now=utc_now()
-                    )
-                moved = moved or problem is None
+            # Erasures come last: what is told before them could not be applied any more.
+            moved = self._replay_once(peer, began_at, done, erasures=False) or self._replay_once(
+                peer, began_at, done, erasures=True
+            )
+
+    def _replay_once(self, peer: Peer, began_at: datetime, done: set[UUID], *, erasures: bool) -> bool:
+        """Whether any of them could be applied; `done` are our own that were."""
+        party = self._exchange.party
+        ours = replace(self._effects, handlers=self._effects.recalled, allowed=None)
+        with self._sessions() as session:
+            own = [row for row in _TO_REPLAY.all(session, peer=peer.code, since=began_at) if row.id not in done]
+            theirs = _TO_APPLY.all(session, peer=peer.code, since=began_at)
+        moved = False
+        blocked = set()
+        for row in own:
+            wanted = row.type in self._effects.recalled and (row.type in _OF_ERASURE) is erasures
+            if row.subject in blocked or not wanted:
+                continue
+            with self._sessions.begin() as session:
+                problem = apply_again_to(session, row.content, party, ours, utc_now())
+            if problem is None:
+                done.add(row.id)
+                moved = True
+            else:
+                blocked.add(row.subject)
+                log.warning("recalled message not replayed", message_id=str(row.id), problem=problem.type)
+        for row in theirs:
+            if (row.type in _OF_ERASURE) is not erasures:
+                continue
+            with self._sessions.begin() as session:
+                problem = apply_again(
+                    session, peer.code, row.id, self._effects, reason=_RECOVERED, by=_RECOVERED, now=utc_now()
+                )
+            moved = moved or problem is None
+        return moved
 
     def _compare_and_mend(self, peer: Peer, since: datetime, until: datetime) -> _Counts:
         done: Counter[str] = Counter()
@@ -439,7 +454,8 @@ def recall_copy(session: Session, party: str, peer: str, copy: ReceiptCopy, now:
     except (NotCanonicalError, ValueError):
         return False
     receipt = copy.receipt
-    if message.source != party or message.id != receipt.id or digest_of(content) != receipt.digest:
+    digest = message.eraseddigest or digest_of(content)
+    if message.source != party or message.id != receipt.id or digest != receipt.digest:
         return False
     if message.type == VOID:
         _VOID.run(session, peer=peer, id=UUID(str(message.data.get("message_id"))), now=now)
@@ -496,7 +512,7 @@ _TO_REPLAY = Query(
 )
 _TO_APPLY = Query(
     sa.text("""
-        SELECT id FROM exchange_inbox
+        SELECT id, type FROM exchange_inbox
         WHERE source = :peer AND state = 'quarantined' AND received_at >= :since ORDER BY subject, sequence
     """)
 )

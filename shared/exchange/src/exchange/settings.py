@@ -33,6 +33,7 @@ class ExchangeSettings(ServiceSettings):
     relay_in_service: bool = Field(default=True, description="Run a relay inside the service.")
     undelivered_within_days: int = Field(1, ge=1, description="Working days until an undelivered message is an alarm.")
     question_within_days: int = Field(15, ge=1, description="Working days until an unanswered question is an alarm.")
+    erasure_within_days: int = Field(3, ge=1, description="Working days until an unconfirmed erasure is an alarm.")
     alarms: AlarmSettings = Field(
         AlarmSettings(), description='Whom alarms are told to, as JSON: {"webhook_url": "https://…"}'
     )

@@ -75,6 +75,7 @@ outbox = sa.Table(
     # The transaction that owed it: those of a lower number are committed before the feed shows those of a higher one.
     sa.Column("transaction_number", sa.BigInteger, nullable=False, server_default=sa.text(_THIS_TRANSACTION)),
     sa.Column("recalled_at", _Moment),  # When a restored party learnt of it again, from its peer.
+    sa.Column("erased_at", _Moment),  # Since when the content is its erased form; the digest is the original's.
     # A tombstone takes the sequence of the message that it stands for.
     sa.Index(
         "exchange_outbox_order", "peer", "subject", "sequence", unique=True, postgresql_where=sa.text("state <> 'void'")
@@ -99,6 +100,7 @@ incoming = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("subject", sa.Uuid, primary_key=True),
     sa.Column("taken_sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("erased_at", _Moment),  # Since when all that comes about it is kept in its erased form.
 )
 """Up to which sequence the messages of this subject were taken. Its row lock serialises deliveries."""
 
@@ -118,6 +120,7 @@ inbox = sa.Table(
     sa.Column("problem", JSONB),  # Why it is quarantined.
     sa.Column("settled_at", _Moment),  # When it was applied, quarantined or dismissed.
     sa.Column("note", sa.Text),  # An operator's reason.
+    sa.Column("erased_at", _Moment),  # As in the outbox.
     sa.Index(
         "exchange_inbox_held", "source", "subject", "sequence", unique=True, postgresql_where=sa.text("state = 'held'")
     ),
@@ -125,6 +128,7 @@ inbox = sa.Table(
     sa.Index(
         "exchange_inbox_quarantined", "source", "received_at", "id", postgresql_where=sa.text("state = 'quarantined'")
     ),
+    sa.Index("exchange_inbox_unread", "source", postgresql_where=sa.text("subject IS NULL")),
 )
 """Messages that this party has taken."""
 
@@ -220,3 +224,16 @@ attachments = sa.Table(
     sa.Index("exchange_attachments_subject", "subject"),
 )
 """Files that peers described in their messages, and that are fetched from them."""
+
+erasures = sa.Table(
+    "exchange_erasures",
+    metadata,
+    sa.Column("peer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Uuid, primary_key=True),
+    sa.Column("message_id", sa.Uuid, nullable=False),  # Our personal_data.erased.v1.
+    sa.Column("number", sa.Text, nullable=False),  # The referral's.
+    sa.Column("told_at", _Moment, nullable=False),
+    sa.Column("confirmed_at", _Moment),
+    sa.Index("exchange_erasures_unconfirmed", "told_at", postgresql_where=sa.text("confirmed_at IS NULL")),
+)
+"""Erasures of personal data that peers were told of, and whether they have confirmed."""

@@ -30,11 +30,12 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What there is to look after: the service's watches, the days off, and the ways to tell people."""
+    """What there is to look after: the service's watches and jobs, the days off, and the ways to tell people."""
 
     watches: Sequence[Watch]
     holidays: Container[date]
     ways: Sequence[Tell] = field(default=())
+    jobs: Sequence[Job] = field(default=())
 
     def look(self, sessions: Sessions) -> None:
         """Raise, end and remind; then tell of it."""
@@ -73,5 +74,6 @@ def run_upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: U
                 nightly(NIGHT_HOUR_UTC),
                 at_once=False,
             ),
+            *plan.jobs,
         ]
         Jobs(sessions, jobs).run(stop)

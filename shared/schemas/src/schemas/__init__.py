@@ -22,6 +22,9 @@ from schemas.bodies import (
     EarlierReferral as EarlierReferral,
 )
 from schemas.bodies import (
+    ErasureGround as ErasureGround,
+)
+from schemas.bodies import (
     Kind as Kind,
 )
 from schemas.bodies import (
@@ -79,6 +82,12 @@ from schemas.envelope import (
     BATCH_MESSAGES as BATCH_MESSAGES,
 )
 from schemas.envelope import (
+    ERASED as ERASED,
+)
+from schemas.envelope import (
+    ERASURE_CONFIRMED as ERASURE_CONFIRMED,
+)
+from schemas.envelope import (
     VOID as VOID,
 )
 from schemas.envelope import (
@@ -102,6 +111,8 @@ from schemas.envelope import (
 from schemas.envelope import (
     Receipts as Receipts,
 )
+from schemas.erasing import ERASED_TEXT as ERASED_TEXT
+from schemas.erasing import erased as erased
 from schemas.fields import JsonObject as JsonObject
 from schemas.fields import Sha256 as Sha256
 from schemas.fields import Wire as Wire

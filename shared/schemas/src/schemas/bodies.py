@@ -68,6 +68,16 @@ class Whose(StrEnum):
     THIRD_PARTY = "third_party"
 
 
+class ErasureGround(StrEnum):
+    """Why personal data are erased: Personal Data Protection Act B.E. 2562, section 33 (1) to (4), section 37 (3)."""
+
+    NO_LONGER_NECESSARY = "no_longer_necessary"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    OBJECTION = "objection"
+    UNLAWFUL_PROCESSING = "unlawful_processing"
+    RETENTION_ENDED = "retention_ended"
+
+
 class Attachment(Wire):
     """A file's descriptor; the receiver fetches its bytes with `GET /v1/exchange/attachments/{id}`."""
 
@@ -261,6 +271,7 @@ class PersonalDataErased(ReferralBody):
 
     whose: Whose
     legal_basis: LongText
+    """The code of an `ErasureGround`, or in words. It names no person."""
     erased_at: Timestamp
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.fields import Code, Count, Id, JsonObject, LongText, PartyCode, Sha256, Subject, Timestamp, Wire
+from schemas.fields import Code, Count, Flag, Id, JsonObject, LongText, PartyCode, Sha256, Subject, Timestamp, Wire
 
 BATCH_MESSAGES = 100
 """A batch holds 1 to this many messages."""
@@ -18,6 +18,9 @@ BATCH_BYTES = 1024 * 1024
 
 VOID = "referral.void.v1"
 """The tombstone: stands in the place of a message that its sender has given up."""
+
+ERASED = "personal_data.erased.v1"
+ERASURE_CONFIRMED = "personal_data.erasure_confirmed.v1"
 
 TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,119}$")]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~+/=-]{1,128}$")]
@@ -36,6 +39,8 @@ class Message(Wire):
     data: JsonObject
     requestid: RequestId | None = None
     """The sender's `X-Request-ID` under which the message arose: one search finds both sides' logs."""
+    eraseddigest: Sha256 | None = None
+    """In an erased form alone: the digest of the message as it was first sent, and by which it goes on to be known."""
 
 
 class Batch(Wire):
@@ -76,13 +81,18 @@ class ReceiptProblem(Wire):
 
 
 class Receipt(Wire):
-    """What became of one message. `digest` is the SHA-256 of its canonical JSON (RFC 8785) at the receiver."""
+    """What became of one message.
+
+    `digest` is the SHA-256 of its canonical JSON (RFC 8785) at the receiver; of an erased form, its `eraseddigest`.
+    """
 
     id: Id
     disposition: Disposition
     received_at: Timestamp
     digest: Sha256
     problem: ReceiptProblem | None = None
+    erased: Flag | None = None
+    """True where only the erased form was seen: then `digest` is what the sender says, and no proof of the content."""
 
 
 class Receipts(Wire):

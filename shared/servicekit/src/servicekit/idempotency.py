@@ -5,7 +5,7 @@ row has changed. A key belongs to its caller.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -38,6 +38,7 @@ answers = sa.Table(
     sa.Column("headers", JSONB),
     sa.Column("body", sa.LargeBinary),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("path", sa.Text),  # Of the request; an answer about a record is found by it when that is erased.
     sa.Index("ix_idempotent_answers_expires_at", "expires_at"),
 )
 
@@ -52,6 +53,10 @@ class KeyUsedOtherwise(DomainError):
 
 class StillRunning(DomainError):
     """The first request with this key has not finished."""
+
+
+class AnswerErased(DomainError):
+    """What the first request was answered told of a person, and was erased. Nothing is done again."""
 
 
 PROBLEMS: Mapping[type[DomainError], Problem] = {
@@ -76,6 +81,12 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         Words("คำขอแรกยังดำเนินการไม่เสร็จ", "The first request is still running"),
         Words("โปรดรอสักครู่แล้วส่งคำขอเดิมอีกครั้ง", "Wait a moment, then send the same request again."),
     ),
+    AnswerErased: Problem(
+        "answer-erased",
+        HTTPStatus.GONE,
+        Words("คำตอบของคำขอนี้ลบแล้วตามกฎหมาย", "The answer to this request was erased as the law requires"),
+        Words("คำขอนี้ดำเนินการไปแล้ว ระบบไม่ทำซ้ำ", "The request was carried out at the time, and is not repeated."),
+    ),
 }
 
 _claim = Query(
@@ -85,12 +96,14 @@ _claim = Query(
         key=sa.bindparam("key"),
         fingerprint=sa.bindparam("fingerprint"),
         expires_at=sa.bindparam("expires_at"),
+        path=sa.bindparam("path"),
     )
     .on_conflict_do_update(
         index_elements=["caller", "key"],
         set_={
             "fingerprint": sa.bindparam("fingerprint"),
             "expires_at": sa.bindparam("expires_at"),
+            "path": sa.bindparam("path"),
             "status": None,
             "headers": None,
             "body": None,
@@ -106,6 +119,17 @@ _store = Query(
     .where(_mine)
     .values(status=sa.bindparam("status"), headers=sa.bindparam("headers"), body=sa.bindparam("body"))
 )
+# An erased answer keeps its key, so that its request is not carried out a second time.
+_erase = Query(
+    sa.text("""
+        UPDATE idempotent_answers SET status = 410, headers = '{}', body = NULL
+        WHERE status IS NOT NULL AND EXISTS (
+            SELECT FROM unnest(CAST(:about AS text[])) AS one
+            WHERE position(one IN path) > 0 OR position(one IN headers ->> 'location') > 0
+               OR position(convert_to(one, 'UTF8') IN body) > 0
+        )
+    """)
+)
 _expire = Query(sa.delete(answers).where(answers.c.expires_at <= sa.bindparam("now")))
 _limit_wait = Query(
     sa.select(sa.func.set_config("lock_timeout", sa.bindparam("milliseconds", type_=sa.Text), sa.true()))
@@ -119,6 +143,7 @@ class Claim:
     caller: str
     key: str
     fingerprint: bytes
+    path: str
 
     def take(self, session: Session, *, now: datetime, kept_for: timedelta) -> Response | None:
         """Claim the key in the session's transaction; the first answer again where there is one.
@@ -126,6 +151,7 @@ class Claim:
         Raises:
             StillRunning: another transaction holds the key.
             KeyUsedOtherwise: the key's first request was another one.
+            AnswerErased: the first answer was erased.
         """
         _limit_wait.run(session, milliseconds=f"{WAIT_FOR_TWIN_MILLISECONDS}ms")
         try:
@@ -135,6 +161,7 @@ class Claim:
                 key=self.key,
                 fingerprint=self.fingerprint,
                 expires_at=now + kept_for,
+                path=self.path,
                 now=now,
             )
         except sa.exc.OperationalError as error:
@@ -149,6 +176,8 @@ class Claim:
             raise StillRunning
         if stored.fingerprint != self.fingerprint:
             raise KeyUsedOtherwise
+        if stored.status == HTTPStatus.GONE:
+            raise AnswerErased
         return Response(stored.body, stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
     def keep(self, session: Session, answer: Response) -> None:
@@ -183,7 +212,15 @@ def claim_of(request: Request, body: bytes, caller: str) -> Claim | None:
             )
         )
     sent = f"{request.method} {request.url.path}\n".encode() + body
-    return Claim(caller, key, hashlib.sha256(sent).digest())
+    return Claim(caller, key, hashlib.sha256(sent).digest(), request.url.path)
+
+
+def erase_answers(session: Session, about: Collection[str]) -> None:
+    """Erase the answers that tell of a record, given all by which it is named: its ids and its numbers.
+
+    Looks at every answer that is kept, so it is nothing for hot paths.
+    """
+    _erase.run(session, about=list(about))
 
 
 def forget_expired(session: Session, *, now: datetime) -> int:

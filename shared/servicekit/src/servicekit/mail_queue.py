@@ -9,7 +9,7 @@ Any number of postmen may work on one database: what one has claimed it holds by
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -135,6 +135,11 @@ def owe_mail_again(session: Session, *, about: UUID, now: datetime) -> bool:
     return _AGAIN.run(session, about=about, now=now, expires_at=now + RETRIED_FOR) > 0
 
 
+def drop_mails(session: Session, about: Collection[UUID], *, now: datetime) -> None:
+    """Send no more mails about these records, which are erased; what servers said of earlier ones goes, too."""
+    _DROP.run(session, about=list(about), now=now)
+
+
 class Postman:
     """Sends owed mails. Make as many as you like, in as many processes as you like."""
 
@@ -254,6 +259,14 @@ MAILS_WAITING = Query(
 )
 """How many mails are owed, and for how long the oldest of them; for `queues.QueueCollector`."""
 
+_DROP = Query(
+    sa.text("""
+        UPDATE owed_mails
+        SET state = CASE state WHEN 'owed' THEN 'dropped' ELSE state END,
+            settled_at = coalesce(settled_at, :now), lease = NULL, last_problem = NULL
+        WHERE about = ANY(CAST(:about AS uuid[]))
+    """)
+)
 _CLAIM = Query(
     sa.text("""
         UPDATE owed_mails SET lease = :lease, due_at = :leased_until

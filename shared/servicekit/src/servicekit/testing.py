@@ -22,14 +22,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from servicekit.embedded import Server, running_server
 
-__all__ = ["Databases", "Template", "databases", "eventually"]
+__all__ = ["Databases", "Template", "columns_of", "columns_with", "databases", "eventually"]
 
 Found = TypeVar("Found")
 
@@ -153,3 +155,29 @@ def _remove_unless_used(home: Path) -> None:
     with contextlib.suppress(OSError), (home / "in-use.lock").open("ab") as in_use:
         fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def columns_of(session: Session) -> set[str]:
+    """Every column of the database that can hold words (texts, JSON, bytes, lists), as `table.column`."""
+    return {f"{row.table_name}.{row.column_name}" for row in session.execute(_WORDY)}
+
+
+def columns_with(session: Session, *words: str) -> set[str]:
+    """The columns in which one of these words stands, whatever its case, as `table.column`: a search of everything."""
+    found = set()
+    for row in session.execute(_WORDY).all():
+        column, table = f'"{row.column_name}"', f'"{row.table_name}"'
+        text = f"encode({column}, 'escape')" if row.data_type == "bytea" else f"CAST({column} AS text)"
+        held = sa.text(f"SELECT EXISTS (SELECT FROM {table} WHERE {text} ILIKE ANY(CAST(:words AS text[])))")  # noqa: S608  # the catalogue's names
+        if session.scalar(held, {"words": [f"%{word}%" for word in words]}):
+            found.add(f"{row.table_name}.{row.column_name}")
+    return found
+
+
+_WORDY: Final = sa.text("""
+    SELECT table_name, column_name, data_type FROM information_schema.columns JOIN information_schema.tables
+    USING (table_catalog, table_schema, table_name)
+    WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
+      AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')
+    ORDER BY table_name, ordinal_position
+""")

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from center1111.journey import AttachmentState
+from center1111.journey import AttachmentState, ReferralState
 from center1111.records import Attachment, Referral
 from exchange.tables import outbox
 from servicekit.database import Query
@@ -16,8 +16,9 @@ from servicekit.files.storing import FileStore
 
 log = structlog.get_logger(__name__)
 
-# The messages themselves say what was described: a file that came after the last of them is not the agency's yet, and
-# what a tombstone stands for was never handed over.
+# The messages themselves say what was described: a file that came after the last of them is not the agency's yet, what
+# a tombstone stands for was never handed over, and an erased message describes nothing. An agency that has returned the
+# referral, or from which it was taken back, has no need of the files any more.
 _STORE_KEY: Final = Query(
     sa.select(Attachment.store_key)
     .join(Referral, Referral.complaint_id == Attachment.complaint_id)
@@ -26,6 +27,9 @@ _STORE_KEY: Final = Query(
         Attachment.id == sa.bindparam("id", type_=sa.Uuid),
         sa.type_coerce(Attachment.state, sa.Text) == sa.literal_column(f"'{AttachmentState.AVAILABLE}'"),
         Referral.to == sa.bindparam("peer", type_=sa.Text),
+        sa.type_coerce(Referral.state, sa.Text).not_in(
+            [sa.literal_column(f"'{state}'") for state in (ReferralState.RETURNED, ReferralState.WITHDRAWN)]
+        ),
         outbox.c.state != sa.literal_column("'void'"),
         sa.cast(outbox.c.content, JSONB)["data"]["attachments"].contains(
             sa.func.jsonb_build_array(sa.func.jsonb_build_object("id", sa.cast(Attachment.id, sa.Text)))

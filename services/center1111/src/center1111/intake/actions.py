@@ -58,6 +58,7 @@ _DECIDED_LATER: Final = (
     "tell_due_at",
     "told_at",
     "clock_stopped_at",
+    "erased_at",
 )
 
 _marks = Complaint.metadata.tables[ComplainantMark.__tablename__]

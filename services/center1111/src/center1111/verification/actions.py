@@ -169,9 +169,16 @@ def unlink(
 
 
 def _both(session: Session, complaint_id: UUID, other_id: UUID, wanted: Versions) -> tuple[Complaint, Complaint | None]:
-    """Both complaints, locked in the order of their ids, so that no two changes can wait for each other."""
+    """Both complaints, locked in the order of their ids, so that no two changes can wait for each other.
+
+    Raises:
+        Erased: one of them is.
+    """
     locked = session.scalars(
         sa.select(Complaint).where(Complaint.id.in_([complaint_id, other_id])).order_by(Complaint.id).with_for_update()
     ).all()
     complaint = steps.complaint_to_change(session, complaint_id, wanted)
-    return complaint, next((one for one in locked if one.id == other_id), None)
+    other = next((one for one in locked if one.id == other_id), None)
+    if other is not None and other.erased_at is not None:
+        raise steps.Erased
+    return complaint, other

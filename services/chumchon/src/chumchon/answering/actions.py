@@ -23,6 +23,7 @@ from chumchon.records import (
 )
 from chumchon.redaction import PERSONAL, without_contacts, without_person
 from chumchon.steps import advance, referral_of
+from exchange.attachments import forget_unfetched
 from exchange.outbox import owe
 from schemas.bodies import (
     ReferralAccepted,
@@ -129,6 +130,7 @@ def return_case(
         raise NotReferred
     advance(session, case, Move.RETURN, by=by, now=now, note=f"{reason}: {note}" if note else str(reason))
     case.return_reason = reason
+    forget_unfetched(session, referral.id)
     body = ReferralReturned(
         referral_number=referral.number,
         tracking_number=referral.complaint_number,
@@ -262,16 +264,28 @@ def approve(
 
 
 def recall_answer(
-    session: Session, case: Case, text: str, *, version: int, answered_at: datetime, by: str, now: datetime
+    session: Session,
+    case: Case,
+    text: str,
+    *,
+    version: int,
+    answered_at: datetime,
+    erased: bool,
+    by: str,
+    now: datetime,
 ) -> None:
-    """Keep an answer that the Office had given and forgot when it was restored; nobody is told again."""
+    """Keep an answer that the Office had given and forgot when it was restored; nobody is told again.
+
+    One that comes back `erased` answers no question of the store.
+    """
     if version <= case.answer_version:
         return
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
     case.stopped_at = None
     answer = Answer(version=version, text=text, drafted_by=by, approved_by=by, answered_at=answered_at)
     _add_answer(session, case, answer)
-    _keep_question(session, case, answer)
+    if not erased:
+        _keep_question(session, case, answer)
 
 
 def recall_note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:

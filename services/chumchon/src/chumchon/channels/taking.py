@@ -25,9 +25,10 @@ from chumchon.intake.bodies import NewCase, NewComplainant
 from chumchon.intake.evidence import EmailEvidence, FaxEvidence
 from chumchon.journey import Channel
 from chumchon.records import Case, MailPlace, ReceivedMail
-from chumchon.steps import case_to_change
+from chumchon.steps import case_to_change, is_erased
 from schemas.bodies import Kind
 from servicekit.database import Query
+from servicekit.files.forgetting import forget_later
 from servicekit.ids import uuid7
 from thaikit.calendar import bangkok_date, long_date
 
@@ -123,6 +124,10 @@ def take_mail(session: Session, arrival: Arrival, place: Place, desk: Desk, *, n
     known = session.scalar(sa.select(ReceivedMail).where(ReceivedMail.fingerprint == arrival.fingerprint))
     if known is None:
         outcome, case_id = _effect(session, arrival, desk, now=now)
+        if case_id is not None and is_erased(session, case_id):
+            # A machine has answered what was sent before the erasure, and may quote it.
+            forget_later(session, {arrival.original.sha256, *(file.sha256 for file in arrival.files)}, now=now)
+            case_id = None
         known = ReceivedMail(
             id=uuid7(),
             fingerprint=arrival.fingerprint,
@@ -161,7 +166,7 @@ def _effect(session: Session, arrival: Arrival, desk: Desk, *, now: datetime) ->
 def _from_person(
     session: Session, arrival: Arrival, mail: Mail, case_id: UUID | None, desk: Desk, *, now: datetime
 ) -> tuple[MailOutcome, UUID]:
-    if case_id is not None:
+    if case_id is not None and not is_erased(session, case_id):  # else it opens a case of its own
         text = text_of(without_quotation(mail.text), NO_TEXT)
         case = case_to_change(session, case_id)
         reply(session, case, text, by=COMPLAINANT, deadlines=desk.deadlines, now=now)

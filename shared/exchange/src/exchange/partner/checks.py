@@ -78,6 +78,15 @@ def conflict_is_told(player: Player) -> None:
     expect("digest", digest_of_message(message), receipt.digest)
 
 
+def erased_form_is_known(player: Player) -> None:
+    """A message that comes again in its erased form is a duplicate: `eraseddigest` says what it was first sent as."""
+    message = player.message()
+    player.send(message)
+    (receipt,) = player.send(message | {"data": {}, "eraseddigest": digest_of_message(message)})
+    expect("disposition", "duplicate", receipt.disposition.value)
+    expect("digest", digest_of_message(message), receipt.digest)
+
+
 def early_message_is_held(player: Player) -> None:
     """A message that comes before its predecessor is held, and counts as taken once that has come."""
     subject = uuid7()
@@ -221,6 +230,7 @@ CHECKS: Mapping[str, Check] = {
         duplicate_in_one_batch_is_known,
         duplicates_at_once_are_applied_once,
         conflict_is_told,
+        erased_form_is_known,
         early_message_is_held,
         order_in_a_batch_does_not_matter,
         taken_sequence_is_refused,

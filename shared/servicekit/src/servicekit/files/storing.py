@@ -7,7 +7,7 @@ and harms nobody; kept by its digest it is the very same file when it is tried a
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -116,10 +116,13 @@ class FileStore:
 
         return blocks()
 
-    def forget(self, key: str) -> None:
-        """Remove the file, if it is there."""
+    def forget(self, key: str, *, unless_written_since: datetime | None = None) -> bool:
+        """Remove the file, if it is there; False, and nothing is done, when it was written again since then."""
         with _asked(), contextlib.suppress(FileNotFoundError):
+            if unless_written_since and obstore.head(self._store, key)["last_modified"] > unless_written_since:
+                return False
             obstore.delete(self._store, key)
+        return True
 
 
 def key_of(digest: str) -> str:

@@ -1,0 +1,1 @@
+"""Erasure of a complainant's personal data, here and at the Centre."""
