@@ -11,7 +11,6 @@ from uuid import UUID
 import orjson
 import pytest
 import sqlalchemy as sa
-from servicekit.files.storing import FileStore, key_of
 
 from chumchon.channels.desk import Desk
 from chumchon.channels.tags import Tags
@@ -36,6 +35,7 @@ from schemas import (
 )
 from servicekit.clock import utc_now
 from servicekit.files.forgetting import forget_files
+from servicekit.files.storing import FileStore
 from servicekit.ids import uuid7
 from servicekit.testing import columns_of, columns_with
 

@@ -316,7 +316,7 @@ def test_the_public_follows_a_case_by_number_and_secret(office: Office) -> None:
     office.answered(case, "โอนภายใน 30 วัน")
     seen = office.done("GET", path.lower(), role=None, headers=secret)
     assert ("answered", "โอนภายใน 30 วัน") == (seen["state"], seen["answer"]["text"])
-    assert {"version", "text", "answered_at"} == set(seen["answer"])
+    assert {"version", "text", "files", "answered_at"} == set(seen["answer"])
 
 
 def test_a_wrong_secret_is_as_no_case(office: Office) -> None:

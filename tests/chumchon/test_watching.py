@@ -11,7 +11,15 @@ from thaikit.calendar import Holidays
 from .conftest import UNCLEAR, Office
 
 LATER = timedelta(days=60)
-LIMITS = Limits(undelivered_days=1, triage_days=1, acceptance_days=2, question_days=15, telling_days=3)
+LIMITS = Limits(
+    undelivered_days=1,
+    triage_days=1,
+    acceptance_days=2,
+    question_days=15,
+    telling_days=3,
+    reading_days=2,
+    channel_minutes=30,
+)
 
 
 def looked(office: Office, *, later: timedelta = LATER) -> list[str]:

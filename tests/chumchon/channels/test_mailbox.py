@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from chumchon.channels import mailbox
 from chumchon.channels.desk import Desk
 from chumchon.channels.mailbox import MailReader
+from chumchon.channels.reporting import Report
 from chumchon.channels.taking import Arrival, take_mail
+from chumchon.channels.working import announce
 from servicekit.alongside import beside
 from servicekit.testing import eventually
 
@@ -42,7 +44,8 @@ def user() -> str:
 
 @pytest.fixture
 def reader(office: Office, desk: Desk, dovecot: Dovecot, user: str) -> MailReader:
-    return MailReader(office.app.state.sessions, desk, dovecot.account(user))
+    sessions = office.app.state.sessions
+    return MailReader(sessions, desk, dovecot.account(user), report=Report(sessions, "mail-reader"))
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,21 @@ def test_a_mail_too_large_is_a_case_that_says_so(office: Office, desk: Desk, dov
 def test_news_come_by_idle(office: Office, reader: MailReader, dovecot: Dovecot, user: str) -> None:
     """A mail that arrives while the reader waits is taken at once, long before it would look again."""
     dovecot.put(user, mail_bytes("utf8_base64"))
+    sessions = office.app.state.sessions
+    announce({"mail-reader": reader.run}, sessions)
     with beside(reader.run, name="mail-reader") as check:
         eventually(lambda: 1 == dovecot.count(user, "Taken"))
         dovecot.put(user, mail_bytes("html_only"))
         eventually(lambda: 2 == dovecot.count(user, "Taken"), within_seconds=15)
         assert None is check()
+        told = eventually(
+            lambda: (
+                found[0]
+                if (found := office.done("GET", "/channels", role="operator")["readers"])[0]["taken"] == 2
+                else None
+            )
+        )
+        assert ("mail-reader", "idle", 0, 0) == tuple(told[n] for n in ("name", "waiting", "left_over", "failures"))
     assert 2 == len(cases(office))
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from email.headerregistry import Address
+from pathlib import Path
 
 import pytest
 
+from chumchon.answering.files import Keeping
 from chumchon.channels.desk import Desk
 from chumchon.channels.sending import settle, writer
 from chumchon.codes import MailOutcome
@@ -15,6 +17,9 @@ from servicekit.testing_mail import Mailbox, running_mail_server
 
 from ..conftest import Json, Office  # noqa: TID252  # the tests are no package that has a name
 from .conftest import OUR_ADDRESS, TakeMail, mail_bytes
+
+LARGEST_FILES = 1000
+"""What the files of one mail may measure here, in bytes."""
 
 
 @pytest.fixture
@@ -28,7 +33,9 @@ def complainants() -> Iterator[Mailbox]:
 def postman(office: Office, desk: Desk, complainants: Mailbox) -> Postman:
     sender = Address("สพช.", addr_spec=OUR_ADDRESS)
     server = MailServer("127.0.0.1", complainants.port, "none", sender, timeout_seconds=5)
-    return Postman(office.app.state.sessions, server, write=writer(desk.tags), settle=settle)
+    return Postman(
+        office.app.state.sessions, server, write=writer(desk.tags, desk.store, most_bytes=LARGEST_FILES), settle=settle
+    )
 
 
 def send_all(postman: Postman) -> None:
@@ -131,3 +138,52 @@ def test_a_case_without_an_address_waits_for_people(
     send_all(postman)
     assert [] == complainants.mails
     assert ["ส่งอีเมลไม่ได้ (no address)"] == [delivery["note"] for delivery in deliveries(office, state="failed")]
+
+
+def answer_with_file(office: Office, case: Json, content: bytes) -> None:
+    """See the case to its answer, with a file beside its text."""
+    office.app.state.keeping = Keeping(office.app.state.store, None)
+    office.accept(case)
+    role = f"group_officer.{case['work_group']}"
+    sent = office.http.post(
+        f"/v1/cases/{case['id']}/answer-files",
+        params={"filename": "ตารางการโอนเงิน.txt"},
+        content=content,
+        headers={"Authorization": f"Bearer {office.token(role)}"},
+    )
+    body = {"text": "ตามตารางที่แนบ", "files": [sent.json()["id"]]}
+    office.done("POST", f"/cases/{case['id']}/answers", body, role=f"group_head.{case['work_group']}")
+
+
+def test_the_files_of_an_answer_go_with_its_mail(
+    office: Office, take: TakeMail, postman: Postman, complainants: Mailbox
+) -> None:
+    """Under their Thai names, to the byte."""
+    take(mail_bytes("utf8_base64"))
+    answer_with_file(office, only_case(office), "งวดที่สอง 15 ธันวาคม".encode())
+    send_all(postman)
+    (attached,) = complainants.mails[-1].iter_attachments()
+    content = attached.get_payload(decode=True)
+    assert ("ตารางการโอนเงิน.txt", "งวดที่สอง 15 ธันวาคม".encode()) == (attached.get_filename(), content)
+
+
+def test_files_that_no_mail_carries_are_for_people(office: Office, take: TakeMail, postman: Postman) -> None:
+    """The delivery fails with its reason, rather than a mail that comes back."""
+    take(mail_bytes("utf8_base64"))
+    answer_with_file(office, only_case(office), b"x" * (LARGEST_FILES + 1))
+    send_all(postman)
+    (failed,) = deliveries(office, state="failed")
+    assert "ส่งอีเมลไม่ได้ (the files are too large for a mail)" == failed["note"]
+
+
+def test_a_file_that_is_lost_is_not_left_out_silently(
+    office: Office, take: TakeMail, postman: Postman, tmp_path: Path
+) -> None:
+    """The complainant is not told of files that do not come."""
+    take(mail_bytes("utf8_base64"))
+    send_all(postman)
+    answer_with_file(office, only_case(office), b"text")
+    (tmp_path / "files").rename(tmp_path / "elsewhere")
+    send_all(postman)
+    (failed,) = deliveries(office, state="failed")
+    assert "ส่งอีเมลไม่ได้ (a file is not where it should be)" == failed["note"]

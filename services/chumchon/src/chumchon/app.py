@@ -1,14 +1,21 @@
 """The Office put together: one application of all its stages."""
 
+import re
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from fastapi import FastAPI
 
+from chumchon.answering import files as answer_files
 from chumchon.answering import routes as answering
+from chumchon.answering.described import DescribedFiles
 from chumchon.answering.letters import Letterhead
-from chumchon.channels.working import workers
+from chumchon.arrivals import routes as arrivals
+from chumchon.arrivals.metrics import ChannelsCollector
+from chumchon.channels import routes as channel_routes
+from chumchon.channels.working import announce, desk_of, workers
 from chumchon.codes import CODE_LISTS
 from chumchon.erasure import routes as erasure
 from chumchon.exchange import effects
@@ -33,6 +40,7 @@ from servicekit.clock import utc_now
 from servicekit.code_lists import code_lists_router
 from servicekit.database import Sessions
 from servicekit.files.forgetting import forget_files
+from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.migrating import head_of
 from servicekit.service import create_service
@@ -41,6 +49,9 @@ from thaikit.text import warm_up
 VERSION = "0.1.0"
 FORGET_EVERY = timedelta(minutes=1)
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_STREAMED: Final = re.compile(r"/v1/cases/[^/]+/(files|answer-files)")
+"""The paths whose routes take files, and limit them by themselves."""
 
 TITLE = "สำนักงานเศรษฐกิจพอเพียงเพื่อยกระดับชุมชน · Office of Sufficiency Economy for Community Upgrade"
 DESCRIPTION = """\
@@ -54,6 +65,7 @@ TAGS = [
     {"name": "public", "description": "ประชาชน · The website's form, and following a case, without a token."},
     {"name": "routing", "description": "การคัดแยก · Which topic and so which work group, and why."},
     {"name": "answering", "description": "การตอบ · Acceptance, return, questions, drafts, answers, deliveries."},
+    {"name": "arrivals", "description": "อีเมลและเอกสารที่เข้ามาเอง · What comes by mail and folder, and its readers."},
     {"name": "questions", "description": "คลังคำถามคำตอบ · The store of questions and answers."},
     {"name": "reports", "description": "รายงาน · Summaries."},
     {"name": "code-lists", "description": "รายการรหัส · Codes with their labels."},
@@ -82,6 +94,10 @@ def create_app(settings: Settings) -> FastAPI:
             answering.router,
             erasure.router,
             answering.public_router,
+            answer_files.router,
+            answer_files.public_router,
+            arrivals.router,
+            channel_routes.router,
             questions.router,
             reports.router,
             misroutes.router,
@@ -91,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         problems=PROBLEMS,
         migrations_head=head_of(MIGRATIONS),
         tags=TAGS,
-        streamed=files.STREAMED,
+        streamed=_STREAMED,
     )
     sessions = app.state.sessions
     app.state.deadlines = deadlines
@@ -103,8 +119,13 @@ def create_app(settings: Settings) -> FastAPI:
         position=settings.letter_position,
         contact=settings.letter_contact,
     )
-    app.state.store = FileStore(settings.files_url) if settings.files_url else None
-    jobs = _jobs(sessions, app.state.store)
+    app.state.store = store = FileStore(settings.files_url) if settings.files_url else None
+    scanner = ClamAV(settings.clamav_url) if settings.clamav_url else None
+    app.state.keeping = answer_files.Keeping(store, scanner) if store else None
+    app.state.desk = desk_of(settings, store) if store else None
+    app.state.silent_after = timedelta(minutes=settings.channel_silent_after_minutes)
+    app.state.metrics.registry.register(ChannelsCollector(app.state.read_sessions))
+    jobs = _jobs(sessions, store)
     host_exchange(
         app,
         settings.exchange(PARTY),
@@ -114,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         readers=[OPERATOR, AUDITOR],
         alarm_readers=[*OFFICERS, OPERATOR],
         relay_in_service=settings.relay_in_service,
+        source=DescribedFiles(store) if store else None,
     )
     app.state.alongside.append(prepared(warm_up))
     run_alongside(app, "indexing", partial(run_indexing, sessions))
@@ -121,7 +143,9 @@ def create_app(settings: Settings) -> FastAPI:
         interval = timedelta(hours=settings.train_every_hours)
         run_alongside(app, "training", partial(run_training, sessions, every=interval))
     if settings.channels_in_service:
-        for name, work in workers(settings, sessions).items():
+        found = workers(settings, sessions)
+        app.state.alongside.append(prepared(partial(announce, found, sessions)))
+        for name, work in found.items():
             run_alongside(app, name, work)
     return app
 

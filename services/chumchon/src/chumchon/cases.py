@@ -7,10 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import Field
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from chumchon.journey import Channel, Origin, State
-from chumchon.records import Answer, Case, CaseErasure, Complainant, Draft, Referral, RoutingRecord
+from chumchon.records import Answer, Case, CaseErasure, CaseFile, Complainant, Draft, Referral, RoutingRecord
 from chumchon.routing.rules import Method
 from chumchon.steps import CaseNotFound, Sight
 from chumchon.work_groups import Topic, WorkGroup
@@ -90,11 +91,22 @@ class ReferralDetails(ReferralView):
     path: list[dict[str, Any]] = Field(description="The complaint's earlier referrals, oldest first.")
 
 
+class AnswerFile(View):
+    """A file that goes with an answer."""
+
+    id: UUID
+    filename: str = Field(examples=["ตารางการโอนเงิน.pdf"])
+    media_type: str = Field(examples=["application/pdf"])
+    bytes: int
+    sha256: str
+
+
 class AnswerView(View):
     """One version of the answer."""
 
     version: int
     text: str
+    files: list[AnswerFile]
     topic: Topic
     work_group: WorkGroup
     drafted_by: str
@@ -106,6 +118,7 @@ class DraftView(View):
     """The answer as far as it is written."""
 
     text: str
+    files: list[AnswerFile]
     written_by: str
     written_at: datetime
 
@@ -138,6 +151,7 @@ class CaseSummary(Versioned):
     due_at: datetime
     accepted_at: datetime | None
     answered_at: datetime | None
+    news_at: datetime | None = Field(description="Since when there is something that who works on it has not read.")
     routing: RoutingView | None
     referral: ReferralView | None
 
@@ -169,9 +183,24 @@ _DRAFT = ("text", "written_by", "written_at")
 _ERASURE = ("erased_at", "erased_by", "basis", "note")
 _SUMMARY = (
     "id", "case_number", "origin", "channel", "kind", "subject", "received_at", "recorded_at", "state", "topic",
-    "work_group", "officer", "due_at", "accepted_at", "answered_at", "version",
+    "work_group", "officer", "due_at", "accepted_at", "answered_at", "news_at", "version",
 )  # fmt: skip
 _FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id")
+
+
+def described_files(ids: sa.SQLColumnExpression[list[UUID]]) -> sa.ColumnElement[Any]:
+    """The files with these ids as `AnswerFile`s, in the order of the ids; null where there are none."""
+    shown: list[Any] = []
+    for name in AnswerFile.model_fields:
+        shown += (sa.literal_column(f"'{name}'"), getattr(CaseFile, name))
+    described = sa.func.jsonb_build_object(*shown)
+    in_order = postgresql.aggregate_order_by(described, sa.func.array_position(ids, CaseFile.id))
+    return (
+        sa.select(sa.func.jsonb_agg(in_order))
+        .where(CaseFile.id == sa.any_(ids))
+        .correlate_except(CaseFile)
+        .scalar_subquery()
+    )
 
 
 def _of(record: Any, prefix: str, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:  # noqa: ANN401  # any record
@@ -197,7 +226,9 @@ _one = Query(
             Complainant.case_id.label("complainant"),
             *_of(Complainant, "complainant", _COMPLAINANT),
             *_of(Answer, "answer", _ANSWER),
+            described_files(Answer.files).label("answer_files"),
             *_of(Draft, "draft", _DRAFT),
+            described_files(Draft.files).label("draft_files"),
             *_of(CaseErasure, "erasure", _ERASURE),
         ],
         _REFERRAL_DETAILS,
@@ -239,8 +270,8 @@ def _view(session: Session, row: Any) -> CaseView:  # noqa: ANN401  # a row of `
             **_parts(row, _REFERRAL_DETAILS),
             "place": _taken(row, "", _PLACE),
             "complainant": _taken(row, "complainant_", _COMPLAINANT) if row.complainant else None,
-            "answer": _taken(row, "answer_", _ANSWER) if row.answer_version else None,
-            "draft": _taken(row, "draft_", _DRAFT) if row.draft_written_by else None,
+            "answer": _with_files(row, "answer_", _ANSWER) if row.answer_version else None,
+            "draft": _with_files(row, "draft_", _DRAFT) if row.draft_written_by else None,
             "erasure": _erasure(session, row) if row.erasure_erased_at else None,
         }
     )
@@ -261,3 +292,7 @@ def _parts(row: Any, referral: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401
 
 def _taken(row: Any, prefix: str, names: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  # a row of either query
     return {name: getattr(row, prefix + name) for name in names}
+
+
+def _with_files(row: Any, prefix: str, names: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`
+    return {**_taken(row, prefix, names), "files": getattr(row, f"{prefix}files") or []}

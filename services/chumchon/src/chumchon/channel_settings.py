@@ -48,6 +48,14 @@ class ChannelSettings(MailSettings):
     mail_tag_key_before: SecretStr | None = Field(
         None, min_length=32, description="The former key, while mails with its tags are still being answered."
     )
+    mail_files_max_bytes: int = Field(
+        15 * 1024 * 1024, ge=0, description="What the files of an answer may measure together to go by mail."
+    )
+    clamav_url: str | None = Field(
+        None,
+        pattern=r"^(tcp://[^/]+:[0-9]+|unix:/.+)$",
+        description="The clamd that scans files of answers, tcp://host:3310 or unix:/path; without it none is scanned.",
+    )
     own_mail_addresses: tuple[str, ...] = Field(
         ("info@chumchon.go.th",), description="Mails from these are echoes of our own."
     )
@@ -56,6 +64,9 @@ class ChannelSettings(MailSettings):
     po_box_folder: Path | None = Field(None, description="Where the scans of letters to P.O. box 4 are put.")
     folder_settle_seconds: float = Field(
         5.0, ge=0, description="How long a file must have been left alone to be complete."
+    )
+    channel_silent_after_minutes: int = Field(
+        30, ge=1, description="After how long an unread mailbox or folder, or a mail that is not taken, is an alarm."
     )
     ocr_command: str = Field("tesseract", description="Reads scans, with its Thai data, where it is installed.")
     ocr_timeout_seconds: float = Field(120.0, gt=0, description="How long it may take for one paper.")

@@ -1,14 +1,16 @@
-"""The Office's commands: serve, relay, mail, migrate, sample, train, models, activate, rollback, openapi, exchange."""
+"""The Office's commands: it serves and sends, reads its mailbox, migrates, trains, and looks after the exchange."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import timedelta
 from typing import Annotated, Final
 
 import typer
 
 from chumchon.app import MIGRATIONS, create_app
-from chumchon.channels.working import workers
+from chumchon.arrivals.routes import channels
+from chumchon.channels.working import announce, workers
 from chumchon.exchange import effects
 from chumchon.routing import registry
 from chumchon.sample import load_sample
@@ -74,9 +76,29 @@ def mail() -> None:
         if not found:
             names = ", ".join(f"{PREFIX}{name}" for name in ("IMAP_HOST", "SMTP_HOST", "FAX_FOLDER", "PO_BOX_FOLDER"))
             raise ValueError(f"nothing to do: set one of {names}")
+        announce(found, sessions)
         for name, work in found.items():
             stack.enter_context(beside(work, name=name))
         run_until_told_to_stop(threading.Event.wait)
+
+
+@cli.command(name="channels")
+def show_channels() -> None:
+    """Show how the readers of mailbox and folders fare, and what waits to be sent; status 1 if one is silent."""
+    with _database("channels") as sessions, sessions() as session:
+        silent_after = timedelta(minutes=Settings().channel_silent_after_minutes)
+        found = channels(session, now=utc_now(), silent_after=silent_after)
+    for reader in found.readers:
+        looked = f"{reader.succeeded_at:%Y-%m-%d %H:%M:%S}" if reader.succeeded_at else "never"
+        print(
+            f"{reader.name:<14} {'SILENT' if reader.silent else 'reads':<7} last {looked:<19}"
+            f"  {reader.waiting or '-':<4}  taken {reader.taken:,}  left over {reader.left_over}"
+            f"  failures {reader.failures}{f' ({reader.problem})' if reader.failures else ''}"
+        )
+    since = f", the oldest since {found.outgoing.oldest_at:%Y-%m-%d %H:%M:%S}" if found.outgoing.oldest_at else ""
+    print(f"{found.outgoing.owed:,} mails wait to be sent{since}")
+    if any(reader.silent for reader in found.readers):
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -44,11 +44,25 @@ class DeliveryState(StrEnum):
 
 
 class FileKind(StrEnum):
-    """How a file came with its case."""
+    """How a file came with its case, or that it goes with its answer."""
 
     ORIGINAL = "original"
     ATTACHMENT = "attachment"
     SCAN = "scan"
+    ANSWER = "answer"
+
+
+class MailReason(StrEnum):
+    """By what a mail was known to be no person's, so that no case was made of it."""
+
+    DELIVERY_REPORT = "delivery_report"
+    MACHINE_SENDER = "machine_sender"
+    EMPTY_RETURN_PATH = "empty_return_path"
+    OTHER_REPORT = "other_report"
+    AUTO_SUBMITTED = "auto_submitted"
+    AUTORESPONDER = "autoresponder"
+    PRECEDENCE = "precedence"
+    OWN_ADDRESS = "own_address"
 
 
 class MailOutcome(StrEnum):
@@ -184,6 +198,17 @@ CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
             FileKind.ORIGINAL: Code(Words("ต้นฉบับ", "The original")),
             FileKind.ATTACHMENT: Code(Words("ไฟล์แนบ", "Attachment")),
             FileKind.SCAN: Code(Words("ภาพสแกน", "Scan")),
+            FileKind.ANSWER: Code(Words("เอกสารประกอบคำตอบ", "Goes with the answer")),
+        },
+        "mail_reasons": {
+            MailReason.DELIVERY_REPORT: Code(Words("รายงานการส่งอีเมล", "A report on a delivery (RFC 3464)")),
+            MailReason.MACHINE_SENDER: Code(Words("ส่งจากระบบอีเมล", "Sent by a mail system")),
+            MailReason.EMPTY_RETURN_PATH: Code(Words("ไม่มีที่อยู่ตอบกลับ", "Its return path is empty")),
+            MailReason.OTHER_REPORT: Code(Words("รายงานอัตโนมัติ", "A report of another kind")),
+            MailReason.AUTO_SUBMITTED: Code(Words("ระบุว่าส่งโดยอัตโนมัติ", "It says that a program sent it (RFC 3834)")),
+            MailReason.AUTORESPONDER: Code(Words("ข้อความตอบกลับอัตโนมัติ", "An autoresponder's")),
+            MailReason.PRECEDENCE: Code(Words("ระบุ Precedence: auto_reply", "Its precedence says so")),
+            MailReason.OWN_ADDRESS: Code(Words("มาจากที่อยู่ของสำนักงานเอง", "From an address of our own")),
         },
         "mail_outcomes": {
             MailOutcome.OPENED: Code(Words("เปิดเรื่องใหม่", "Opened a case")),

@@ -17,7 +17,7 @@ from chumchon.journey import Move, State
 from chumchon.problems import PROBLEMS
 from chumchon.records import Case, Referral
 from chumchon.routing.actions import route_case
-from chumchon.steps import CaseNotFound, advance, case_to_change
+from chumchon.steps import CaseNotFound, advance, case_to_change, tell_who_works_on_it
 from chumchon.work_groups import Topic
 from exchange import BulkHandler, Effects, Handler
 from exchange.attachments import forget_unfetched, want, want_all
@@ -49,6 +49,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
 
     def amended(session: Session, message: Message, body: ReferralAmended, now: datetime) -> None:
         case = _case(session, message)
+        tell_who_works_on_it(case, by=message.source, now=now)
         asked = case.state == State.AWAITING_COMPLAINANT and body.information is not None
         if asked:
             advance(session, case, Move.REPLY, by=message.source, now=now)
@@ -61,11 +62,12 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
     def withdrawn(session: Session, message: Message, body: ReferralWithdrawn, now: datetime) -> None:
         case = _case(session, message)
         advance(session, case, Move.WITHDRAW, by=message.source, now=now, note=body.reason)
+        tell_who_works_on_it(case, by=message.source, now=now)
         case.stopped_at = None
         forget_unfetched(session, message.subject)
 
     def contested(session: Session, message: Message, body: ReferralContested, now: datetime) -> None:
-        contest(session, _case(session, message), body.reason, by=message.source, now=now)
+        contest(session, _case(session, message), body.reason, by=message.source, deadlines=deadlines, now=now)
 
     return {
         "referral.sent.v1": sent,
@@ -116,6 +118,7 @@ def recalled() -> Mapping[str, Handler]:
             session,
             case,
             body.text,
+            files=body.attachments,
             version=body.version,
             answered_at=body.answered_at,
             erased=message.eraseddigest is not None,

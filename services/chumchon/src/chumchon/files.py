@@ -1,4 +1,7 @@
-"""The files of a case: originals, attachments, scans. Their bytes are kept beside the database."""
+"""The files of a case: originals, attachments, scans, and what goes with its answer.
+
+Their bytes are kept beside the database.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +18,16 @@ from servicekit.database import Query, Sessions
 from servicekit.files.receiving import size_of
 from servicekit.files.storing import FileStore, key_of
 from servicekit.ids import uuid7
+from servicekit.problems import DomainError
+
+
+class FileNotFound(DomainError):
+    """The case has no such file, or its bytes are not where they should be."""
+
+
+class FilesNotKept(DomainError):
+    """The operator named no folder for files."""
+
 
 NAMED_WITHIN: Final = timedelta(minutes=10)
 """A file's bytes are named by a case within this time, or never."""
@@ -42,6 +55,14 @@ def keep_file(
 def add_files(session: Session, case_id: UUID, files: Iterable[KeptFile], *, now: datetime) -> None:
     """Name kept files as those of a case, in the caller's transaction."""
     session.add_all(CaseFile(id=uuid7(), case_id=case_id, kept_at=now, **asdict(file)) for file in files)
+
+
+def add_file(session: Session, case_id: UUID, file: KeptFile, *, now: datetime) -> UUID:
+    """Name one kept file as one of a case, in the caller's transaction; its id."""
+    id_ = uuid7()
+    session.add(CaseFile(id=id_, case_id=case_id, kept_at=now, **asdict(file)))
+    session.flush()
+    return id_
 
 
 def forget_file(sessions: Sessions, store: FileStore, digest: str, *, now: datetime) -> bool:

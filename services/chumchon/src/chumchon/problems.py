@@ -8,13 +8,16 @@ from chumchon.answering.actions import (
     CaseTaken,
     DeliveryNotFound,
     DraftRequired,
+    FileNotOfAnswer,
     NothingToSend,
     NotReferred,
     OwnDraftRefused,
 )
+from chumchon.answering.files import HarmfulFile
+from chumchon.arrivals.queries import MailHasItsCase, MailUnreadable, ReceivedMailNotFound
 from chumchon.erasure.actions import NotAtItsEnd
+from chumchon.files import FileNotFound, FilesNotKept
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
-from chumchon.intake.files import FileNotFound, FilesNotKept
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
 from chumchon.steps import CaseNotFound, Erased, MoveRefused
@@ -143,6 +146,39 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบไฟล์", "No such file"),
         Words("โปรดดูรายการไฟล์ของเรื่องอีกครั้ง", "Look at the list of the case's files again."),
+    ),
+    FileNotOfAnswer: Problem(
+        "file-not-of-answer",
+        HTTPStatus.CONFLICT,
+        Words("ไม่ใช่เอกสารประกอบคำตอบของเรื่องนี้", "Not a file for this case's answer"),
+        Words(
+            "โปรดส่งไฟล์ที่ /v1/cases/{id}/answer-files ก่อน แล้วใช้ id ที่ได้",
+            "Send the file to /v1/cases/{id}/answer-files first, and name it by the id that you get.",
+        ),
+    ),
+    HarmfulFile: Problem(
+        "harmful-file",
+        HTTPStatus.CONFLICT,
+        Words("พบสิ่งอันตรายในไฟล์", "Something harmful was found in the file"),
+        Words("ระบบไม่เก็บไฟล์นี้ โปรดแจ้งผู้ดูแลระบบ", "It was not kept: tell your administrator."),
+    ),
+    ReceivedMailNotFound: Problem(
+        "received-mail-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบอีเมลที่ได้รับ", "No such mail was received"),
+        Words("โปรดดูรายการล่าสุดที่ /v1/received-mails", "Look at the list at /v1/received-mails again."),
+    ),
+    MailHasItsCase: Problem(
+        "mail-has-its-case",
+        HTTPStatus.CONFLICT,
+        Words("อีเมลนี้อยู่ในเรื่องแล้ว", "This mail has its case"),
+        Words("โปรดดู case_id ของอีเมล", "See the mail's case_id."),
+    ),
+    MailUnreadable: Problem(
+        "mail-unreadable",
+        HTTPStatus.CONFLICT,
+        Words("ระบบอ่านอีเมลนี้ไม่ได้", "This mail cannot be read"),
+        Words("โปรดดาวน์โหลดต้นฉบับ แล้วบันทึกเรื่องด้วยตนเอง", "Download the original, and record the case by hand."),
     ),
     ModelNotFound: Problem(
         "model-not-found",

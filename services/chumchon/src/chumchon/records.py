@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from thaikit.search import search_index
@@ -19,6 +19,7 @@ class Record(DeclarativeBase):
         datetime: sa.DateTime(timezone=True),
         dict[str, Any]: JSONB(none_as_null=True),
         list[Any]: JSONB,
+        list[UUID]: ARRAY(sa.Uuid),
     }
 
 
@@ -60,6 +61,8 @@ class Case(Record):
     """When the first answer was given; a correction does not change it, a contest clears it."""
     stopped_at: Mapped[datetime | None]
     """Since when the clock stands still, because the complainant was asked."""
+    news_at: Mapped[datetime | None]
+    """Since when there is something from outside that nobody who works on it has read."""
     answer_version: Mapped[int]
     """The version of the newest answer; 0 before the first."""
     return_reason: Mapped[str | None]
@@ -228,6 +231,8 @@ class Draft(Record):
     text: Mapped[str]
     written_by: Mapped[str]
     written_at: Mapped[datetime]
+    files: Mapped[list[UUID]]
+    """The case's files that go with it, in their order."""
 
 
 class Answer(Record):
@@ -243,6 +248,8 @@ class Answer(Record):
     drafted_by: Mapped[str]
     approved_by: Mapped[str]
     answered_at: Mapped[datetime]
+    files: Mapped[list[UUID]]
+    """The case's files that go with it, in their order."""
 
 
 class Delivery(Record):
@@ -287,7 +294,7 @@ class Question(Record):
 
 
 class CaseFile(Record):
-    """A file that came with a case: its descriptor; the bytes are kept beside the database, by their digest."""
+    """A file that came with a case or goes with its answer; its bytes lie beside the database, by their digest."""
 
     __tablename__ = "case_files"
 
@@ -313,9 +320,33 @@ class ReceivedMail(Record):
     message_id: Mapped[str | None]
     outcome: Mapped[str]
     case_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("cases.id"))
+    reason: Mapped[str | None]
+    """By what it was known to be no person's, where it was none."""
     original: Mapped[str]
     """The digest of its bytes as they came."""
     taken_at: Mapped[datetime]
+
+
+class ChannelReader(Record):
+    """How a reader of the mailbox or of a folder fares, in whichever process it works."""
+
+    __tablename__ = "channel_readers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    succeeded_at: Mapped[datetime | None]
+    """When it last had looked through everything there is."""
+    waiting: Mapped[str | None]
+    """How it learns of news: `idle`, where the mail server tells, or `poll`."""
+    taken: Mapped[int] = mapped_column(sa.BigInteger)
+    """How much it has taken in so far."""
+    left_over: Mapped[int] = mapped_column(sa.BigInteger)
+    """How much of what it looked at last could not be taken in."""
+    failures: Mapped[int]
+    """How often in a row it could not look."""
+    failed_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    """What kind of error the last failure was; never its text, which may quote a mail."""
 
 
 class MailPlace(Record):

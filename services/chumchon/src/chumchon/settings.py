@@ -51,6 +51,9 @@ class Settings(ChannelSettings, ExchangeSettings):
     triage_within_days: int = Field(1, ge=1, description="Working days until a case in triage is an alarm.")
     acceptance_within_days: int = Field(2, ge=1, description="Working days until an unaccepted case is an alarm.")
     telling_within_days: int = Field(3, ge=1, description="Working days until an answer not passed on is an alarm.")
+    reading_within_days: int = Field(
+        2, ge=1, description="Working days until something unread that came in about a case is an alarm."
+    )
 
     def limits(self) -> Limits:
         """How long the waiting states may last."""
@@ -61,6 +64,8 @@ class Settings(ChannelSettings, ExchangeSettings):
             question_days=self.question_within_days,
             telling_days=self.telling_within_days,
             erasure_days=self.erasure_within_days,
+            reading_days=self.reading_within_days,
+            channel_minutes=self.channel_silent_after_minutes,
         )
 
     def deadlines(self) -> Deadlines:

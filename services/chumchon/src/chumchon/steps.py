@@ -124,6 +124,15 @@ def advance(session: Session, case: Case, move: Move, *, by: str, now: datetime,
     )
 
 
+def tell_who_works_on_it(case: Case, *, by: str, now: datetime) -> None:
+    """Mark the case as one about which something has come in, until who works on it says that they read it.
+
+    Before a group has accepted it there is nobody to be told: who accepts it reads all of it.
+    """
+    if case.accepted_at is not None and case.news_at is None and by != case.officer:
+        case.news_at = now
+
+
 def referral_of(session: Session, case: Case) -> Referral | None:
     """The referral by which the case came; None for a case of a channel of our own."""
     return session.scalar(sa.select(Referral).where(Referral.case_id == case.id))

@@ -5,8 +5,6 @@ loses a race or whose commit fails leaves a file that nothing names, and is remo
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, cast
@@ -21,11 +19,11 @@ from center1111.journey import ATTACHMENT_MOVES, AttachmentMove, AttachmentState
 from center1111.records import Attachment
 from schemas import ATTACHMENTS
 from servicekit.database import Sessions
+from servicekit.files.cleaning import cleaned
 from servicekit.files.kinds import MediaType
 from servicekit.files.receiving import Received, digest_of
 from servicekit.files.scanning import ClamAV, ScannerUnavailable
 from servicekit.files.storing import FileStore
-from servicekit.files.stripping import MalformedImage, strip_metadata
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, InvalidInput
 from servicekit.versions import Versions
@@ -139,7 +137,7 @@ def take_file(
     )
     if faults:
         raise InvalidInput(*faults)
-    with _cleaned(announced.media_type, came.file) as file:
+    with cleaned(announced.media_type, came.file) as file:
         size, sha256 = digest_of(file)
         move, threat = _verdict(vault.scanner, file, unscanned_waits=unscanned_waits)
         key = str(uuid7())
@@ -210,16 +208,3 @@ def _verdict(scanner: ClamAV | None, file: BinaryIO, *, unscanned_waits: bool) -
     except ScannerUnavailable:
         return AttachmentMove.PUT_ASIDE, None
     return (AttachmentMove.RELEASE, None) if threat is None else (AttachmentMove.QUARANTINE, threat)
-
-
-@contextmanager
-def _cleaned(media_type: MediaType, file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file as it is to be kept: an image without its metadata, anything else as it came."""
-    with tempfile.TemporaryFile() as clean:
-        target = cast("BinaryIO", clean)
-        try:
-            stripped = strip_metadata(media_type, file, target)
-        except MalformedImage:
-            raise InvalidInput(rules.wrong_content()) from None
-        target.flush()
-        yield target if stripped else file

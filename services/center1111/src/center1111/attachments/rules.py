@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from servicekit.files.cleaning import wrong_content
 from servicekit.files.kinds import EXTENSIONS, MediaType, holds
 from servicekit.files.receiving import Received
 from servicekit.problems import FieldError
@@ -14,9 +15,6 @@ _OTHER_SIZE: Final = Words(
 )
 _OTHER_DIGEST: Final = Words(
     "SHA-256 ของแฟ้มไม่ตรงกับที่แจ้งไว้ โปรดส่งแฟ้มอีกครั้ง", "The file has another SHA-256 than announced: send it again."
-)
-_OTHER_CONTENT: Final = Words(
-    "เนื้อหาของแฟ้มไม่ใช่ชนิดที่แจ้งไว้ใน media_type", "The file's content is not what its media_type says."
 )
 
 
@@ -33,8 +31,3 @@ def faults_of(came: Received, *, media_type: MediaType, bytes_: int, sha256: str
         yield FieldError("", "wrong_digest", _OTHER_DIGEST)
     if came.bytes == bytes_ and not holds(media_type, came.file):
         yield wrong_content()
-
-
-def wrong_content() -> FieldError:
-    """The content is of another kind, or damaged."""
-    return FieldError("", "wrong_content", _OTHER_CONTENT)

@@ -1,5 +1,6 @@
 """What a work group does with its cases: accept, return, ask, report, draft, answer."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -7,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
-from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
+from chumchon.codes import DeliveryKind, DeliveryState, FileKind, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel, Move, State
 from chumchon.records import (
     Answer,
     Case,
+    CaseFile,
     CaseMessage,
     Complainant,
     Delivery,
@@ -22,9 +24,10 @@ from chumchon.records import (
     question_search,
 )
 from chumchon.redaction import PERSONAL, without_contacts, without_person
-from chumchon.steps import advance, referral_of
+from chumchon.steps import advance, referral_of, tell_who_works_on_it
 from exchange.attachments import forget_unfetched
 from exchange.outbox import owe
+from schemas import Attachment
 from schemas.bodies import (
     ReferralAccepted,
     ReferralAnswered,
@@ -56,6 +59,10 @@ class DraftRequired(DomainError):
     """There is no draft by another person to approve."""
 
 
+class FileNotOfAnswer(DomainError):
+    """The case has no such file that may go with its answer."""
+
+
 class CaseTaken(DomainError):
     """Somebody else of the group works on it."""
 
@@ -73,6 +80,7 @@ def accept(session: Session, case: Case, *, by: str, now: datetime) -> None:
     advance(session, case, Move.ACCEPT, by=by, now=now)
     case.officer = by
     case.accepted_at = now
+    case.news_at = None
     referral = referral_of(session, case)
     if referral is not None:
         body = ReferralAccepted(
@@ -110,6 +118,13 @@ def hand_over(session: Session, case: Case, *, to: str | None, note: str, by: st
     case.officer = to
 
 
+def read_news(case: Case) -> None:
+    """Say that what came in about the case was read by who works on it."""
+    if case.news_at is not None:
+        case.news_at = None
+        case.version += 1
+
+
 def return_case(
     session: Session,
     case: Case,
@@ -142,9 +157,10 @@ def return_case(
     owe(session, body, to=referral.party, subject=referral.id, now=now)
 
 
-def report_progress(session: Session, case: Case, text: str, *, by: str, now: datetime) -> None:
-    """Tell how the case stands: the interim report that the law asks for."""
+def report_progress(session: Session, case: Case, text: str, *, by: str, deadlines: Deadlines, now: datetime) -> None:
+    """Tell how the case stands: the interim report that the law asks for, after which its limit begins anew."""
     advance(session, case, Move.REPORT_PROGRESS, by=by, now=now)
+    case.due_at = max(case.due_at, deadlines.due_at(now))
     _note(session, case, MessageKind.PROGRESS, text, by=by, now=now)
     referral = referral_of(session, case)
     if referral is None:
@@ -186,6 +202,7 @@ def reply(session: Session, case: Case, text: str, *, by: str, deadlines: Deadli
         start_the_clock(case, deadlines, now=now)
     else:
         advance(session, case, Move.AMEND, by=by, now=now)
+    tell_who_works_on_it(case, by=by, now=now)
     _note(session, case, MessageKind.REPLY, text, by=by, now=now)
 
 
@@ -196,10 +213,12 @@ def start_the_clock(case: Case, deadlines: Deadlines, *, now: datetime) -> None:
         case.stopped_at = None
 
 
-def contest(session: Session, case: Case, reason: str, *, by: str, now: datetime) -> None:
-    """Open the case again, because the complainant does not accept the answer."""
+def contest(session: Session, case: Case, reason: str, *, by: str, deadlines: Deadlines, now: datetime) -> None:
+    """Open the case again, because the complainant does not accept the answer; its limit begins anew."""
     advance(session, case, Move.CONTEST, by=by, now=now)
+    tell_who_works_on_it(case, by=by, now=now)
     case.answered_at = None
+    case.due_at = max(case.due_at, deadlines.due_at(now))
     _note(session, case, MessageKind.CONTEST, reason, by=by, now=now)
 
 
@@ -208,14 +227,24 @@ def keep_information(session: Session, case: Case, text: str, *, by: str, now: d
     _note(session, case, MessageKind.AMENDMENT, text, by=by, now=now)
 
 
-def save_draft(session: Session, case: Case, text: str, *, by: str, now: datetime) -> None:
-    """Write the draft, in place of the one before; who wrote last is its author."""
+def save_draft(
+    session: Session, case: Case, text: str, *, files: Sequence[UUID] | None = None, by: str, now: datetime
+) -> None:
+    """Write the draft, in place of the one before; who wrote last is its author.
+
+    Args:
+        files: those that go with it; None leaves them as they were, in the draft or else in the answer in force.
+
+    Raises:
+        FileNotOfAnswer: one of `files` was not sent in for this case's answer.
+    """
     advance(session, case, Move.DRAFT, by=by, now=now)
     draft = session.get(Draft, case.id)
+    named = _files_named(session, case, files, draft)
     if draft is None:
-        session.add(Draft(case_id=case.id, text=text, written_by=by, written_at=now))
+        session.add(Draft(case_id=case.id, text=text, written_by=by, written_at=now, files=named))
     else:
-        draft.text, draft.written_by, draft.written_at = text, by, now
+        draft.text, draft.written_by, draft.written_at, draft.files = text, by, now, named
 
 
 def approve(
@@ -223,6 +252,7 @@ def approve(
     case: Case,
     text: str | None,
     *,
+    files: Sequence[UUID] | None = None,
     by: str,
     draft_required: bool,
     deadlines: Deadlines,
@@ -234,8 +264,10 @@ def approve(
 
     Args:
         text: the answer's final words; None takes the draft as it is.
+        files: those that go with it; None takes the draft's, or else those of the answer in force.
 
     Raises:
+        FileNotOfAnswer: one of `files` was not sent in for this case's answer.
         OwnDraftRefused: the draft is the approver's own.
         DraftRequired: there is no draft, and it is required or no text was given.
     """
@@ -251,16 +283,37 @@ def approve(
     except DraftMissing as error:
         raise DraftRequired from error
     words = text if text is not None or draft is None else draft.text
+    named = _files_named(session, case, files, draft)
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
     if draft is not None:
         session.delete(draft)
     start_the_clock(case, deadlines, now=now)
     answer = Answer(
-        version=case.answer_version + 1, text=words or "", drafted_by=drafted_by, approved_by=by, answered_at=now
+        version=case.answer_version + 1,
+        text=words or "",
+        files=named,
+        drafted_by=drafted_by,
+        approved_by=by,
+        answered_at=now,
     )
     _add_answer(session, case, answer)
     _tell(session, case, answer, now=now)
     _keep_question(session, case, answer)
+
+
+def _files_named(session: Session, case: Case, files: Sequence[UUID] | None, draft: Draft | None) -> list[UUID]:
+    if files is None:
+        return list(draft.files) if draft is not None else _files_in_force(session, case)
+    named = list(dict.fromkeys(files))
+    known = session.scalars(sa.select(CaseFile.id).where(CaseFile.case_id == case.id, CaseFile.kind == FileKind.ANSWER))
+    if not set(named) <= set(known):
+        raise FileNotOfAnswer
+    return named
+
+
+def _files_in_force(session: Session, case: Case) -> list[UUID]:
+    answer = session.get(Answer, (case.id, case.answer_version))
+    return [] if answer is None else list(answer.files)
 
 
 def recall_answer(
@@ -268,6 +321,7 @@ def recall_answer(
     case: Case,
     text: str,
     *,
+    files: Iterable[Attachment],
     version: int,
     answered_at: datetime,
     erased: bool,
@@ -276,13 +330,20 @@ def recall_answer(
 ) -> None:
     """Keep an answer that the Office had given and forgot when it was restored; nobody is told again.
 
+    Its files are known again by the digests that were described; their bytes are kept apart from the database.
     One that comes back `erased` answers no question of the store.
     """
     if version <= case.answer_version:
         return
+    named = []
+    for file in files:
+        named.append(file.id)
+        if session.get(CaseFile, file.id) is None:
+            described = file.model_dump(include={"id", "filename", "media_type", "bytes", "sha256"})
+            session.add(CaseFile(**described, case_id=case.id, kind=FileKind.ANSWER, kept_at=now))
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
     case.stopped_at = None
-    answer = Answer(version=version, text=text, drafted_by=by, approved_by=by, answered_at=answered_at)
+    answer = Answer(version=version, text=text, files=named, drafted_by=by, approved_by=by, answered_at=answered_at)
     _add_answer(session, case, answer)
     if not erased:
         _keep_question(session, case, answer)
@@ -315,10 +376,22 @@ def _tell(session: Session, case: Case, answer: Answer, *, now: datetime) -> Non
         case_number=case.case_number,
         version=answer.version,
         text=answer.text,
+        attachments=_described(session, answer.files),
         work_group=answer.work_group,
         answered_at=now,
     )
     owe(session, body, to=referral.party, subject=referral.id, now=now)
+
+
+def _described(session: Session, files: Sequence[UUID]) -> tuple[Attachment, ...]:
+    """The files' descriptors, in their order."""
+    found = {
+        file.id: Attachment(
+            id=file.id, filename=file.filename, media_type=file.media_type, bytes=file.bytes, sha256=file.sha256
+        )
+        for file in session.scalars(sa.select(CaseFile).where(CaseFile.id.in_(files)))
+    }
+    return tuple(found[id_] for id_ in files)
 
 
 def _keep_question(session: Session, case: Case, answer: Answer) -> None:

@@ -41,11 +41,18 @@ def letter_of(delivery: Any, case: CaseView, head: Letterhead) -> Letter:  # noq
         subject=f"{_SUBJECTS[DeliveryKind(delivery.kind)]} เรื่อง {case.subject}",
         to=_addressee(case),
         body=delivery.text,
+        enclosures=_enclosures(delivery),
         signer=head.signer,
         position=head.position,
         contact=head.contact,
         reference=f"เรื่องของท่าน เลขที่ {case.case_number}",
     )
+
+
+def _enclosures(delivery: Any) -> str | None:  # noqa: ANN401  # a row of a delivery's query
+    """The files that go with it, numbered, a line each."""
+    names = [file["filename"] for file in delivery.files or ()]
+    return "\n".join(f"{number}. {name}" for number, name in enumerate(names, 1)) or None
 
 
 def _addressee(case: CaseView) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from chumchon.cases import described_files
 from chumchon.filters import Order, any_of
 from chumchon.records import Answer, Case, CaseMessage, Delivery
 from servicekit.database import Query
@@ -22,6 +23,7 @@ _answers = Query(
     sa.select(
         Answer.version,
         Answer.text,
+        described_files(Answer.files).label("files"),
         Answer.topic,
         Answer.work_group,
         Answer.drafted_by,
@@ -41,6 +43,7 @@ _DELIVERY: Sequence[Any] = (
     Delivery.channel,
     Delivery.state,
     Delivery.text,
+    described_files(Answer.files).label("files"),
     Delivery.created_at,
     Delivery.sent_at,
     Delivery.sent_by,
@@ -54,6 +57,7 @@ _DELIVERY: Sequence[Any] = (
 _deliveries = (
     sa.select(*_DELIVERY)
     .join(Case, Case.id == Delivery.case_id)
+    .outerjoin(Answer, sa.and_(Answer.case_id == Delivery.case_id, Answer.version == Delivery.answer_version))
     .outerjoin(owed_mails, owed_mails.c.about == Delivery.id)
 )
 _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {

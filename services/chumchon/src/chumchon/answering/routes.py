@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from chumchon.answering import actions
 from chumchon.answering.letters import Letterhead, letter_of
 from chumchon.answering.queries import answers_of, delivery, find_deliveries, messages_of
-from chumchon.cases import AnswerView, CaseView, case_view, visible_case
+from chumchon.cases import AnswerFile, AnswerView, CaseView, case_view, visible_case
 from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel
@@ -26,6 +26,7 @@ from chumchon.steps import (
 from chumchon.tracking import case_id_for
 from chumchon.work_groups import WorkGroup
 from letters import to_pdf
+from schemas import ATTACHMENTS
 from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
@@ -49,6 +50,7 @@ Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 Clerk = Annotated[Actor, Depends(require(REGISTRAR, GROUP_OFFICER, GROUP_HEAD))]
 
 LongText = Annotated[str, Text(20_000)]
+Files = Annotated[list[UUID], Field(max_length=ATTACHMENTS)]
 COMPLAINANT = "complainant"
 
 
@@ -82,12 +84,19 @@ class DraftBody(Body):
     """The answer as far as it is written."""
 
     text: LongText = Field(examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วัน"])
+    files: Files | None = Field(
+        None,
+        description="Files sent in for the answer; left out: those of the draft before, or of the answer in force.",
+    )
 
 
 class AnswerBody(Body):
     """The answer's final words; without them, the draft as it is."""
 
     text: LongText | None = Field(None, examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"])
+    files: Files | None = Field(
+        None, description="Files sent in for the answer; left out: the draft's, or those of the answer in force."
+    )
 
 
 class HandOver(Body):
@@ -147,6 +156,7 @@ class DeliveryView(View):
     channel: Channel
     state: DeliveryState
     text: str
+    files: list[AnswerFile] = Field(description="What goes with it: enclosed in a letter, attached to a mail.")
     created_at: datetime
     sent_at: datetime | None
     sent_by: str | None
@@ -200,6 +210,15 @@ def post_hand_over(
     return case_view(session, case_id)
 
 
+@router.post("/cases/{case_id}/reading", summary="Say that what came in about the case was read")
+def post_reading(case_id: UUID, session: Transaction, actor: Worker, versions: IfMatch) -> CaseView:
+    """What the Centre or the complainant told later. `GET /v1/cases?news=true` lists where something is unread."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    actions.read_news(case)
+    session.flush()
+    return case_view(session, case_id)
+
+
 @router.post("/cases/{case_id}/return", summary="Hand the case back to the Centre")
 def post_return(
     *, case_id: UUID, why: ReturnBody, session: Transaction, now: Now, actor: Returner, versions: IfMatch
@@ -220,11 +239,18 @@ def post_return(
 
 @router.post("/cases/{case_id}/progress", summary="Report how the case stands")
 def post_progress(
-    *, case_id: UUID, progress: TextBody, session: Transaction, now: Now, actor: Worker, versions: IfMatch
+    *,
+    case_id: UUID,
+    progress: TextBody,
+    session: Transaction,
+    now: Now,
+    actor: Worker,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
 ) -> CaseView:
-    """Goes to the Centre, or to the complainant by the case's channel."""
+    """Goes to the Centre, or to the complainant by the case's channel; the limit to answer begins anew."""
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
-    actions.report_progress(session, case, progress.text, by=actor.subject, now=now)
+    actions.report_progress(session, case, progress.text, by=actor.subject, deadlines=deadlines, now=now)
     return case_view(session, case_id)
 
 
@@ -284,7 +310,7 @@ def put_draft(
 ) -> CaseView:
     """Who writes it last is its author, and may not approve it."""
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
-    actions.save_draft(session, case, draft.text, by=actor.subject, now=now)
+    actions.save_draft(session, case, draft.text, files=draft.files, by=actor.subject, now=now)
     return case_view(session, case_id)
 
 
@@ -307,6 +333,7 @@ def post_answer(
         session,
         case,
         answer.text,
+        files=answer.files,
         by=actor.subject,
         draft_required=draft_required,
         deadlines=deadlines,
@@ -320,7 +347,8 @@ def post_answer(
 def get_answers(case_id: UUID, session: Reading, actor: Reader) -> Answers:
     """Oldest first; the last one is in force."""
     visible_case(session, case_id, sight_of(actor))
-    return Answers(items=[AnswerView.model_validate(row) for row in answers_of(session, case_id)])
+    rows = answers_of(session, case_id)
+    return Answers(items=[AnswerView.model_validate({**row._asdict(), "files": row.files or []}) for row in rows])
 
 
 @router.get("/deliveries", summary="What is to be told to complainants, oldest first")
@@ -395,4 +423,4 @@ def post_sending(delivery_id: UUID, sent: SendingBody, session: Transaction, now
 def _delivery_view(row: Any) -> DeliveryView:  # noqa: ANN401  # a row of a delivery's query
     names = DeliveryMail.model_fields
     mail = {name: getattr(row, f"mail_{name}") for name in names} if row.mail_state else None
-    return DeliveryView.model_validate({**row._asdict(), "mail": mail})
+    return DeliveryView.model_validate({**row._asdict(), "files": row.files or [], "mail": mail})

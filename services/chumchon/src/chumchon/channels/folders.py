@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from chumchon.channels.desk import Desk, not_later, text_of
+from chumchon.channels.reporting import Report
 from chumchon.channels.scans import Scan, fax_numbers, read_scan
 from chumchon.channels.taking import NO_TEXT, fax_case
 from chumchon.codes import FileKind
@@ -65,26 +66,39 @@ class FolderReader:
     """Takes in the files of one folder."""
 
     def __init__(
-        self, sessions: Sessions, desk: Desk, folder: WatchedFolder, *, clock: Callable[[], datetime] = utc_now
+        self,
+        sessions: Sessions,
+        desk: Desk,
+        folder: WatchedFolder,
+        *,
+        report: Report | None = None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        """`report` is told how it fares."""
         self._sessions = sessions
+        self._report = report
         self._desk = desk
         self._folder = folder
         self._clock = clock
+        self._left = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
         while not stop.is_set():
             try:
-                self.take_all()
+                taken = self.take_all()
+                if self._report is not None:
+                    self._report.looked(taken=taken, left=self._left, waiting="poll")
             except Exception as error:  # noqa: BLE001  # the folder or the database is away: until it is back
                 log.error("folder not read", folder=self._folder.channel, **describe(error))  # noqa: TRY400  # as in mailbox
+                if self._report is not None:
+                    self._report.failed(error)
             stop.wait(LOOK_EVERY_SECONDS)
 
     def take_all(self) -> int:
         """Take in all complete files, by their names; how many. One that fails does not keep back the others."""
         (self._folder.path / TAKEN).mkdir(exist_ok=True)
-        taken = 0
+        taken = self._left = 0
         for path in sorted(self._folder.path.iterdir()):
             try:
                 if self._is_complete(path):
@@ -96,6 +110,7 @@ class FolderReader:
                 raise  # the database or the store is away, so all others would fare alike
             except Exception as error:  # noqa: BLE001  # it stays where it is, and is tried again
                 log.error("file not taken in", folder=self._folder.channel, **describe(error))  # noqa: TRY400  # as above
+                self._left += 1
         return taken
 
     def _is_complete(self, path: Path) -> bool:

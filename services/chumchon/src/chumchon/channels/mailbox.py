@@ -18,6 +18,7 @@ import sqlalchemy.exc
 import structlog
 
 from chumchon.channels.desk import Desk
+from chumchon.channels.reporting import Report
 from chumchon.channels.taking import Arrival, Place, outcome_at, receive, take_mail
 from chumchon.codes import MailOutcome
 from servicekit.backoff import backoff_seconds
@@ -73,9 +74,17 @@ class MailReader:
     """Takes in the mails of one mailbox."""
 
     def __init__(
-        self, sessions: Sessions, desk: Desk, account: MailboxAccount, *, clock: Callable[[], datetime] = utc_now
+        self,
+        sessions: Sessions,
+        desk: Desk,
+        account: MailboxAccount,
+        *,
+        report: Report | None = None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        """`report` is told how it fares."""
         self._sessions = sessions
+        self._report = report
         self._desk = desk
         self._account = account
         self._clock = clock
@@ -88,23 +97,30 @@ class MailReader:
             try:
                 with self._connected() as box:
                     while not stop.is_set():
-                        self.take_all(box, stop)
+                        self._tell(self._look(box, stop), box)
                         failures = 0
                         self._wait_for_news(box, stop)
             except Exception as error:  # noqa: BLE001  # whatever it was: the reader goes on when it has passed
                 log.error("mailbox not read", **describe(error))  # noqa: TRY400  # a trace may quote a mail
                 failures += 1
+                if self._report is not None:
+                    self._report.failed(error)
                 stop.wait(backoff_seconds(failures, rng=self._rng, longest_seconds=LONGEST_PAUSE_SECONDS))
 
     def read_once(self) -> int:
         """Take in what is there now; how many mails."""
         with self._connected() as box:
-            return self.take_all(box, threading.Event())
+            return self._look(box, threading.Event()).taken
 
-    def take_all(self, box: imap_tools.BaseMailBox, stop: threading.Event) -> int:
-        """Take in all mails of the inbox, oldest first; how many. One that fails does not keep back the others."""
+    def _tell(self, looked: "_Looked", box: imap_tools.BaseMailBox) -> None:
+        if self._report is not None:
+            waiting: Literal["idle", "poll"] = "idle" if _tells_of_news(box) else "poll"
+            self._report.looked(taken=looked.taken, left=looked.left, waiting=waiting)
+
+    def _look(self, box: imap_tools.BaseMailBox, stop: threading.Event) -> "_Looked":
+        """Take in all mails of the inbox, oldest first. One that fails does not keep back the others."""
         uid_validity = int(box.folder.status(self._account.inbox, ["UIDVALIDITY"])["UIDVALIDITY"])
-        taken = 0
+        taken = left = 0
         for uid in box.uids("ALL", charset=None):
             if stop.is_set():
                 break
@@ -121,7 +137,8 @@ class MailReader:
                 raise  # the database, the store or the mailbox is away, so all others would fare alike
             except Exception as error:  # noqa: BLE001  # it stays where it is, and is tried again with the next news
                 log.error("mail not taken in", uid=place.uid, **describe(error))  # noqa: TRY400  # as above
-        return taken
+                left += 1
+        return _Looked(taken, left)
 
     def _take(self, box: imap_tools.BaseMailBox, place: Place) -> bool:
         with self._sessions() as session:
@@ -188,7 +205,7 @@ class MailReader:
 
     def _wait_for_news(self, box: imap_tools.BaseMailBox, stop: threading.Event) -> None:
         """Return when the mailbox has news, after `poll_seconds`, or when it is time to stop."""
-        if "IDLE" not in box.client.capabilities:
+        if not _tells_of_news(box):
             stop.wait(self._account.poll_seconds)
             return
         with box.idle as idle:
@@ -214,6 +231,18 @@ def _make_folder(box: imap_tools.BaseMailBox, folder: str) -> None:
     except imap_tools.MailboxFolderCreateError:
         if not box.folder.exists(folder):  # otherwise another reader made it meanwhile
             raise
+
+
+def _tells_of_news(box: imap_tools.BaseMailBox) -> bool:
+    return "IDLE" in box.client.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What became of the mails that lay in the inbox."""
+
+    taken: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Final
 import inscriptis
 
 from chumchon.channels.charsets import decode, header_text, one_line, readable
+from chumchon.codes import MailReason
 
 MAX_DEPTH: Final = 30
 MAX_PARTS: Final = 500
@@ -67,6 +68,8 @@ class Mail:
     sent_at: datetime | None
     attachments: tuple[Attachment, ...]
     nature: Nature
+    not_personal: MailReason | None
+    """By what it was known to be a machine's."""
     may_be_acknowledged: bool
     """False where an automatic reply could go to many people, or to and fro between machines."""
 
@@ -86,6 +89,7 @@ def read_mail(raw: bytes) -> Mail:
     except RecursionError:
         raise UnreadableMail("its parts are nested too deeply") from None
     from_name, from_address = headers.address("from", "sender", "return-path")
+    nature, not_personal = _nature(message, headers, from_address)
     return Mail(
         message_id=next(iter(headers.message_ids("message-id")), None),
         answers=tuple(
@@ -98,7 +102,8 @@ def read_mail(raw: bytes) -> Mail:
         text=readable(content.text),
         sent_at=_moment(headers.first("date")),
         attachments=tuple(content.files),
-        nature=_nature(message, headers, from_address),
+        nature=nature,
+        not_personal=not_personal,
         may_be_acknowledged=_may_be_acknowledged(headers, from_address),
     )
 
@@ -149,24 +154,23 @@ def _moment(date: str) -> datetime | None:
         return None
 
 
-def _nature(message: Message, headers: _Headers, from_address: str | None) -> Nature:
-    """Source: RFC 3834, RFC 3464, and what widespread mail systems do beside them."""
+def _nature(message: Message, headers: _Headers, from_address: str | None) -> tuple[Nature, MailReason | None]:
+    """What it is, and by what it shows. Source: RFC 3834, RFC 3464, and what widespread mail systems do beside them."""
     report = str(message.get_param("report-type", "")).lower()
-    sender = (from_address or "").partition("@")[0].lower()
-    if (
-        report in {"delivery-status", "feedback-report"}
-        or sender in _MACHINES
-        or headers.first("return-path").strip() == "<>"
-    ):
-        return Nature.BOUNCE
-    if (
-        report
-        or headers.word("auto-submitted") not in {"", "no"}
-        or headers.any_of("x-autoreply", "x-autorespond", "x-autoresponder")
-        or headers.word("precedence") == "auto_reply"
-    ):
-        return Nature.AUTOMATIC
-    return Nature.PERSONAL
+    signs = (
+        (Nature.BOUNCE, MailReason.DELIVERY_REPORT, report in {"delivery-status", "feedback-report"}),
+        (Nature.BOUNCE, MailReason.MACHINE_SENDER, (from_address or "").partition("@")[0].lower() in _MACHINES),
+        (Nature.BOUNCE, MailReason.EMPTY_RETURN_PATH, headers.first("return-path").strip() == "<>"),
+        (Nature.AUTOMATIC, MailReason.OTHER_REPORT, report != ""),
+        (Nature.AUTOMATIC, MailReason.AUTO_SUBMITTED, headers.word("auto-submitted") not in {"", "no"}),
+        (
+            Nature.AUTOMATIC,
+            MailReason.AUTORESPONDER,
+            headers.any_of("x-autoreply", "x-autorespond", "x-autoresponder"),
+        ),
+        (Nature.AUTOMATIC, MailReason.PRECEDENCE, headers.word("precedence") == "auto_reply"),
+    )
+    return next(((nature, reason) for nature, reason, shows in signs if shows), (Nature.PERSONAL, None))
 
 
 def _may_be_acknowledged(headers: _Headers, from_address: str | None) -> bool:

@@ -38,6 +38,10 @@ _MIN_LETTERS: Final = 20
 _one_at_a_time: Final = threading.Lock()
 """PDFium may be used by one thread at a time."""
 _NUMBER: Final = re.compile(r"(?<![\d+])\+?\d(?:\)?[ .-]?\d){6,13}(?!\d)")
+LETTERS_A_PHRASE: Final = 8
+"""Where the pieces between two spaces are shorter than this on average, they are words and not phrases."""
+
+_THAI: Final = re.compile(r"[\u0e00-\u0e7f]")
 _THAI_APART: Final = re.compile(r"(?<=[\u0e00-\u0e7f]) (?=[\u0e00-\u0e7f])")
 
 log = structlog.get_logger(__name__)
@@ -124,4 +128,14 @@ def _recognised(images: Sequence[bytes], command: str | None, timeout: timedelta
                 pages.append(done.stdout.decode("utf-8", "replace").replace("\f", "\n"))
     except (OSError, subprocess.SubprocessError) as error:
         log.warning("scan not recognised", error=type(error).__name__)
-    return readable(_THAI_APART.sub("", "\n".join(pages)))
+    return readable(_spelt("\n".join(pages)))
+
+
+def _spelt(text: str) -> str:
+    """Thai as people type it: its am as one character, and no spaces within phrases.
+
+    Some models put a space between all words; Thai itself has one only where a phrase ends.
+    """
+    spaces = len(_THAI_APART.findall(text))
+    torn_apart = len(_THAI.findall(text)) < LETTERS_A_PHRASE * (spaces + 1)
+    return (_THAI_APART.sub("", text) if torn_apart else text).replace("\u0e4d\u0e32", "\u0e33")

@@ -10,8 +10,9 @@ from chumchon.answering.actions import NothingToSend, record_failure, record_sen
 from chumchon.channels.tags import Tags, without_tag
 from chumchon.channels.threads import message_ids_of
 from chumchon.codes import DeliveryKind, DeliveryState
-from chumchon.records import Case, Complainant, Delivery
-from servicekit.mail import Mail, MailRefused
+from chumchon.records import Answer, Case, CaseFile, Complainant, Delivery
+from servicekit.files.storing import FileStore, StoreUnavailable, key_of
+from servicekit.mail import Attachment, Mail, MailDeferred, MailRefused
 from servicekit.mail_queue import MailState, Writer
 
 SENDER: Final = "mail-sender"
@@ -39,8 +40,13 @@ To tell us more, reply to this mail and keep its subject.
 """
 
 
-def writer(tags: Tags) -> Writer:
-    """Writes the mail of a delivery, from what the case says at that moment."""
+def writer(tags: Tags, store: FileStore | None, *, most_bytes: int) -> Writer:
+    """Writes the mail of a delivery, from what the case says at that moment.
+
+    Args:
+        store: where the files of answers are kept, if they are.
+        most_bytes: what the files of one mail may measure in all; with more, people have to find another way.
+    """
 
     def write(session: Session, delivery_id: UUID, _now: datetime) -> Mail | None:
         delivery = session.get(Delivery, delivery_id)
@@ -55,6 +61,7 @@ def writer(tags: Tags) -> Writer:
             to=address,
             subject=f"{_subject(delivery, case)} {tags.tag(case.case_number)}",
             text=_TEXT.format(text=delivery.text, case_number=case.case_number),
+            attachments=_attachments(session, delivery, store, most_bytes),
             headers=_thread(session, case) | _automatic(delivery),
         )
 
@@ -70,6 +77,35 @@ def settle(session: Session, delivery_id: UUID, state: MailState, problem: str |
             return  # somebody had told the complainant meanwhile, and said so
     elif state in {MailState.REFUSED, MailState.GIVEN_UP}:
         record_failure(session, delivery_id, note=f"ส่งอีเมลไม่ได้ ({problem})")
+
+
+def _attachments(
+    session: Session, delivery: Delivery, store: FileStore | None, most_bytes: int
+) -> tuple[Attachment, ...]:
+    """The files that go with an answer.
+
+    Raises:
+        MailRefused: they are too large together, or one of them is lost.
+        MailDeferred: the store does not answer now.
+    """
+    if delivery.answer_version is None:
+        return ()
+    answer = session.get_one(Answer, (delivery.case_id, delivery.answer_version))
+    files = [session.get_one(CaseFile, id_) for id_ in answer.files]
+    if sum(file.bytes for file in files) > most_bytes:
+        raise MailRefused("the files are too large for a mail")
+    try:
+        return tuple(Attachment(file.filename, _content(store, file), file.media_type) for file in files)
+    except FileNotFoundError as error:
+        raise MailRefused("a file is not where it should be") from error
+    except StoreUnavailable as error:
+        raise MailDeferred("the file store does not answer", server_is_down=False) from error
+
+
+def _content(store: FileStore | None, file: CaseFile) -> bytes:
+    if store is None:
+        raise FileNotFoundError(file.sha256)
+    return b"".join(store.read(key_of(file.sha256)))
 
 
 def _subject(delivery: Delivery, case: Case) -> str:

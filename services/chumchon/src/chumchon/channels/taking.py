@@ -13,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chumchon.answering.actions import deliver, record_failure, reply
+from chumchon.arrivals.queries import MailHasItsCase, MailUnreadable
 from chumchon.channels.desk import Desk, not_later, subject_of, text_of
 from chumchon.channels.mails import Mail, Nature, UnreadableMail, read_mail, without_quotation
 from chumchon.channels.scans import Scan, fax_numbers, read_scan
 from chumchon.channels.tags import without_tag
 from chumchon.channels.threads import bounced_delivery, case_answered
-from chumchon.codes import DeliveryKind, FileKind, MailOutcome
+from chumchon.codes import DeliveryKind, FileKind, MailOutcome, MailReason
 from chumchon.files import KeptFile, add_files, keep_file
 from chumchon.intake.actions import Opened, register_case
 from chumchon.intake.bodies import NewCase, NewComplainant
@@ -124,6 +125,7 @@ def take_mail(session: Session, arrival: Arrival, place: Place, desk: Desk, *, n
     known = session.scalar(sa.select(ReceivedMail).where(ReceivedMail.fingerprint == arrival.fingerprint))
     if known is None:
         outcome, case_id = _effect(session, arrival, desk, now=now)
+        of_no_person = outcome in {MailOutcome.AUTOMATIC, MailOutcome.BOUNCE}
         if case_id is not None and is_erased(session, case_id):
             # A machine has answered what was sent before the erasure, and may quote it.
             forget_later(session, {arrival.original.sha256, *(file.sha256 for file in arrival.files)}, now=now)
@@ -133,6 +135,7 @@ def take_mail(session: Session, arrival: Arrival, place: Place, desk: Desk, *, n
             fingerprint=arrival.fingerprint,
             message_id=arrival.mail.message_id if arrival.mail else None,
             outcome=outcome,
+            reason=_reason(arrival) if of_no_person else None,
             case_id=case_id,
             original=arrival.original.sha256,
             taken_at=now,
@@ -163,6 +166,31 @@ def _effect(session: Session, arrival: Arrival, desk: Desk, *, now: datetime) ->
     return _from_person(session, arrival, mail, case_id, desk, now=now)
 
 
+def _reason(arrival: Arrival) -> MailReason:
+    """By what the mail was known to be no person's."""
+    found = arrival.mail.not_personal if arrival.mail else None
+    return found or MailReason.OWN_ADDRESS
+
+
+def open_after_all(
+    session: Session, taken: ReceivedMail, arrival: Arrival, desk: Desk, *, by: str, now: datetime
+) -> UUID:
+    """Make a case of a mail that was taken for a machine's; nobody is told that it arrived.
+
+    Raises:
+        MailHasItsCase: it became a case, or joined one.
+        MailUnreadable: there is nothing to make a case of but the original.
+    """
+    if taken.case_id is not None:
+        raise MailHasItsCase
+    if arrival.mail is None:
+        raise MailUnreadable
+    opened = _open_mail(session, arrival, arrival.mail, desk, by=by, now=now)
+    add_files(session, opened.id, (arrival.original, *arrival.files), now=now)
+    taken.outcome, taken.reason, taken.case_id = MailOutcome.OPENED, None, opened.id
+    return opened.id
+
+
 def _from_person(
     session: Session, arrival: Arrival, mail: Mail, case_id: UUID | None, desk: Desk, *, now: datetime
 ) -> tuple[MailOutcome, UUID]:
@@ -180,7 +208,9 @@ def _from_person(
     return MailOutcome.OPENED, opened.id
 
 
-def _open_mail(session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, now: datetime) -> Opened:
+def _open_mail(
+    session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, by: str = READER, now: datetime
+) -> Opened:
     first_name, _, last_name = mail.from_name.partition(" ")
     complainant = NewComplainant(
         first_name=first_name or None, last_name=last_name.strip() or None, email=mail.reply_to or mail.from_address
@@ -199,7 +229,7 @@ def _open_mail(session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, no
             message_id=_message_id_of_its_own(session, arrival, mail), from_address=mail.from_address
         ),
     )
-    return _register(session, new, desk, now=now)
+    return _register(session, new, desk, by=by, now=now)
 
 
 def _open_fax(session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, now: datetime) -> Opened:
@@ -234,9 +264,9 @@ def fax_case(*, sender: str | None, line: str | None, scan: Scan, received_at: d
     )
 
 
-def _register(session: Session, new: NewCase, desk: Desk, *, now: datetime) -> Opened:
+def _register(session: Session, new: NewCase, desk: Desk, *, by: str = READER, now: datetime) -> Opened:
     due_at = desk.deadlines.due_at(new.received_at or now)
-    return register_case(session, new, by=READER, client_id=None, due_at=due_at, now=now)
+    return register_case(session, new, by=by, client_id=None, due_at=due_at, now=now)
 
 
 def _recorded_by_hand(session: Session, mail: Mail) -> UUID | None:

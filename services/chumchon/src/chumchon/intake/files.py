@@ -1,7 +1,6 @@
 """The files of a case: listed, and fetched as they came."""
 
 import mimetypes
-import re
 from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -15,16 +14,15 @@ from pydantic import Field
 
 from chumchon.cases import visible_case
 from chumchon.codes import FileKind
-from chumchon.files import add_files, file_of, files_of, keep_file
+from chumchon.files import FileNotFound, FilesNotKept, add_file, file_of, files_of, keep_file
 from chumchon.journey import Move
-from chumchon.steps import OFFICERS, REGISTRAR, advance, case_to_change, sight_of
+from chumchon.steps import OFFICERS, REGISTRAR, advance, case_to_change, sight_of, tell_who_works_on_it
 from servicekit.clock import Now
 from servicekit.database import Sessions
 from servicekit.fields import Line, View
 from servicekit.files.receiving import Received, received
 from servicekit.files.storing import FileStore, key_of
 from servicekit.identity import Actor, require
-from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router
 
 router = Router(tags=["cases"])
@@ -33,22 +31,12 @@ Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 Registrar = Annotated[Actor, Depends(require(REGISTRAR))]
 
 MAX_FILE_BYTES: Final = 20 * 1024 * 1024
-STREAMED: Final = re.compile(r"/v1/cases/[^/]+/files")
-"""The path whose route takes a file, and limits it by itself."""
 
 _OF_A_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
-class FileNotFound(DomainError):
-    """The case has no such file, or the store has lost it."""
-
-
-class FilesNotKept(DomainError):
-    """The operator named no store for files."""
-
-
 class FileView(View):
-    """A file that came with a case."""
+    """A file of a case."""
 
     id: UUID
     kind: FileKind
@@ -129,7 +117,8 @@ def _add(request: Request, case_id: UUID, filename: str, came: Received, *, acto
         known = next((file for file in files_of(session, case_id) if file.sha256 == came.sha256), None)
         if known is None:
             kept = keep_file(store, FileKind.SCAN, filename=name, media_type=media_type, file=came.file)
-            add_files(session, case_id, [kept], now=now)
+            added = add_file(session, case_id, kept, now=now)
             advance(session, case, Move.AMEND, by=actor.subject, now=now, note="file")
-            known = files_of(session, case_id)[-1]
+            tell_who_works_on_it(case, by=actor.subject, now=now)
+            known = file_of(session, case_id, added)
         return FileView.model_validate(known)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Header, Response
 from pydantic import Field
@@ -57,11 +58,21 @@ class PublicCaseCreated(View):
     due_at: datetime
 
 
+class PublicFile(View):
+    """A file of the answer: `GET /v1/public/cases/{case_number}/files/{id}`."""
+
+    id: UUID
+    filename: str
+    media_type: str
+    bytes: int
+
+
 class PublicAnswer(View):
     """The newest answer."""
 
     version: int
     text: str
+    files: list[PublicFile]
     answered_at: datetime
 
 
@@ -124,6 +135,6 @@ def _shown(case: CaseView, messages: list[PublicMessage]) -> PublicCase:
         received_at=case.received_at,
         due_at=case.due_at,
         answered_at=case.answered_at,
-        answer=PublicAnswer.model_validate(case.answer) if case.answer else None,
+        answer=PublicAnswer.model_validate(case.answer, from_attributes=True) if case.answer else None,
         messages=messages,
     )

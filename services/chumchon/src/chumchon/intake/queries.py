@@ -37,6 +37,7 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "due_from": Case.due_at >= sa.bindparam("due_from"),
     "due_to": Case.due_at < sa.bindparam("due_to"),
     "taken": Case.officer.is_not(None) == sa.bindparam("taken", type_=sa.Boolean),
+    "news": Case.news_at.is_not(None) == sa.bindparam("news", type_=sa.Boolean),
     "open_states": any_of(Case.state, "open_states"),
     "due_after": Case.due_at > sa.bindparam("due_after"),
     "due_until": Case.due_at <= sa.bindparam("due_until"),

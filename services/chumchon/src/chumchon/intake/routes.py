@@ -89,6 +89,9 @@ async def _wanted(
     due_to: Annotated[Timestamp | None, QueryParameter(description="Due before.")] = None,
     standing: Annotated[Standing | None, QueryParameter(description="Open, and how it stands to its deadline.")] = None,
     taken: Annotated[bool | None, QueryParameter(description="Whether an officer works on it.")] = None,
+    news: Annotated[
+        bool | None, QueryParameter(description="Whether something came in that who works on it has not read.")
+    ] = None,
     sort: Sort = "-received_at",
 ) -> Wanted:
     given = {
@@ -106,6 +109,7 @@ async def _wanted(
         "due_from": due_from,
         "due_to": due_to,
         "taken": taken,
+        "news": news,
         **(_standing(standing, deadlines, now) if standing else {}),
     }
     return Wanted({name: value for name, value in given.items() if value is not None}, sort)

@@ -32,12 +32,15 @@ _COUNTS: Final = """
     count(*) FILTER (WHERE state = ANY(:open_states) AND officer = :me) AS mine,
     count(*) FILTER (WHERE state = ANY(:open_states) AND due_at <= :now) AS overdue,
     count(*) FILTER (WHERE state = ANY(:open_states) AND due_at > :now AND due_at <= :near) AS near_due,
-    count(*) FILTER (WHERE answered_at >= :since) AS answered_recently
+    count(*) FILTER (WHERE state = 'answered' AND newest.answered_at >= :since) AS answered_recently,
+    count(*) FILTER (WHERE news_at IS NOT NULL) AS with_news
 """
 _WANTED: Final = """
-    FROM cases
-    WHERE (state = ANY(:open_states) OR answered_at >= :since)
-      AND (CAST(:work_group AS text) IS NULL OR work_group = :work_group)
+    FROM cases LEFT JOIN (
+        SELECT case_id, answered_at FROM questions WHERE answered_at >= :since
+    ) AS newest ON newest.case_id = cases.id
+    WHERE (state = ANY(:open_states) OR newest.case_id IS NOT NULL OR news_at IS NOT NULL)
+      AND (CAST(:work_group AS text) IS NULL OR cases.work_group = :work_group)
 """
 _desk = Query(text(f"SELECT {_COUNTS} {_WANTED}"))
 _workload = Query(
@@ -53,7 +56,8 @@ class Work(View):
     awaiting_complainant: int
     overdue: int = Field(description="Open, and their deadline is past.")
     near_due: int = Field(description="Open, and due within the days that the settings call near.")
-    answered_recently: int = Field(description="Within 30 days.")
+    answered_recently: int = Field(description="Answered, and the answer in force is not older than 30 days.")
+    with_news: int = Field(description="Something came in that who works on it has not read.")
 
 
 class Desk(Work):

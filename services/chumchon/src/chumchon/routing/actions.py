@@ -26,8 +26,7 @@ def route_case(session: Session, case: Case, topic: Topic, *, reason: str, by: s
         move = Move.CHANGE_TOPIC if work_group == case.work_group else Move.REROUTE
     advance(session, case, move, by=by, now=now, note=reason)
     if move is not Move.CHANGE_TOPIC:
-        case.officer = None
-        case.accepted_at = None
+        case.officer = case.accepted_at = case.news_at = None
     case.topic, case.work_group = topic, work_group
     _decide(session, case, topic, reason=reason, by=by, now=now)
 
@@ -35,7 +34,7 @@ def route_case(session: Session, case: Case, topic: Topic, *, reason: str, by: s
 def hand_back(session: Session, case: Case, *, reason: str, by: str, now: datetime) -> None:
     """The group hands the case back to triage, without knowing whose it is."""
     advance(session, case, Move.HAND_BACK, by=by, now=now, note=reason)
-    case.topic = case.work_group = case.officer = case.accepted_at = None
+    case.topic = case.work_group = case.officer = case.accepted_at = case.news_at = None
     _decide(session, case, None, reason=reason, by=by, now=now)
 
 

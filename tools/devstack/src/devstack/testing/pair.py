@@ -102,7 +102,8 @@ def running_pair(
         urls = {"center1111": centre.url, "chumchon": line.url if line else office.url}
 
         def environment(service: Service, peer: Service, database: str, *, relays: bool) -> Mapping[str, str]:
-            return environment_of(
+            files = {f"{service.code.upper()}_FILES_URL": (folder / "files" / service.code).absolute().as_uri()}
+            told = environment_of(
                 service,
                 database_url=database,
                 public_url=urls[service.code],
@@ -112,6 +113,7 @@ def running_pair(
                 relay_in_service=relays,
                 attachments=folder / "attachments" / service.code,
             )
+            return {**told, **files}
 
         of_centre = environment(centre, office, centre_database, relays=centre_relays)
         of_office = environment(office, centre, office_database, relays=True)
