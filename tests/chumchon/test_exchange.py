@@ -1,14 +1,19 @@
 """What the Centre's messages do."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
 
 from schemas.bodies import ReferralAmended, ReferralContested, ReferralWithdrawn
 from servicekit.ids import uuid7
+from servicekit.testing import Template
 
-from .conftest import UNCLEAR, Centre, Json, Office, numbers, referral_sent
+from .conftest import UNCLEAR, Centre, Json, Keys, Office, numbers, office_on, referral_sent
 
 CaseOf = Callable[[UUID], Json]
 
@@ -204,3 +209,60 @@ def test_a_referral_that_cannot_be_opened_stops_no_other(centre: Centre, case_of
     receipts = centre.send_together((new, referral_sent()), (known, referral_sent()), (uuid7(), referral_sent()))
     assert ["applied", "quarantined", "applied"] == [it.disposition for it in receipts]
     assert "routed" == case_of(new)["state"]
+
+
+OF_A_CASE = sql.SQL("SELECT it.* FROM {} AS it JOIN cases ON cases.id = it.case_id ORDER BY case_number, it.{}")
+WRITTEN = (
+    (sql.SQL("SELECT * FROM {} ORDER BY case_number").format(sql.Identifier("cases")), {"id", "routing_id"}),
+    (OF_A_CASE.format(sql.Identifier("routings"), sql.Identifier("id")), {"id", "case_id"}),
+    (OF_A_CASE.format(sql.Identifier("case_history"), sql.Identifier("id")), {"case_id"}),
+    (OF_A_CASE.format(sql.Identifier("complainants"), sql.Identifier("case_id")), {"case_id"}),
+    (OF_A_CASE.format(sql.Identifier("referrals"), sql.Identifier("id")), {"case_id"}),
+    (sql.SQL("SELECT * FROM {} ORDER BY id").format(sql.Identifier("exchange_attachments")), set[str]()),
+)
+"""What the opening of cases writes, and which columns are made anew each time."""
+
+
+def written(url: str) -> list[list[Json]]:
+    """All of it, but for what is made anew."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return [
+            [
+                {name: value for name, value in row.items() if name not in made_anew}
+                for row in connection.execute(statement).fetchall()
+            ]
+            for statement, made_anew in WRITTEN
+        ]
+
+
+def test_cases_opened_together_are_those_opened_one_by_one(office_template: Template, keys: Keys) -> None:
+    """The same rows in the same order: numbers, routing, history, complainants, referrals, files."""
+    file = {"filename": "ภาพ.jpg", "media_type": "image/jpeg", "bytes": 183_204, "sha256": "c9" * 32}
+    earlier = {
+        "referral_number": "1111-2570-000123-8/1",
+        "to": "chumchon",
+        "referred_at": "2026-10-05T02:15:00Z",
+        "returned_at": "2026-10-06T03:00:00Z",
+        "reason": "not_ours",
+        "note": None,
+    }
+    bodies = [
+        referral_sent(),
+        referral_sent(complainant=None, confidential=True, **UNCLEAR),
+        referral_sent(place=None, kind="complaint", attachments=[{"id": str(uuid7()), **file} for _ in range(2)]),
+        referral_sent(subject="ขอวิทยากรและหลักสูตรการฝึกอบรม", details="ขอเข้ารับการฝึกอบรม", path=[earlier]),
+        *(referral_sent(subject=f"ขอ{term}", details='"\\ ยกมา\nสองบรรทัด') for term in ("ระเบียบการประชุม", "แบบฟอร์ม")),
+    ]
+    sent = [(uuid7(), body) for body in bodies]
+    now = datetime(2026, 10, 5, 2, 20, 3, 141592, tzinfo=UTC)
+    found = []
+    for deliver in (
+        lambda centre: centre.send_together(*sent, now=now),
+        lambda centre: [centre.send(*one, now=now) for one in sent],
+    ):
+        with office_template.clone() as url, office_on(url, keys).closing() as office:
+            assert {"applied"} == {receipt.disposition for receipt in deliver(Centre(office))}
+            found.append(written(url))
+    together, one_by_one = found
+    assert len(bodies) == len(together[0])
+    assert one_by_one == together

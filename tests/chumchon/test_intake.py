@@ -1,16 +1,20 @@
 """Cases from the Office's five channels: recorded, read, listed, corrected, followed."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
+from chumchon.intake import indexing
 from chumchon.intake.indexing import index_cases, run_indexing
 from servicekit.alongside import beside
+from servicekit.clock import utc_now
+from servicekit.ids import uuid7
 from servicekit.testing import Template, eventually
 
-from .conftest import EVIDENCE, TRANSFER, UNCLEAR, Json, Keys, Office, new_case, office_on
+from .conftest import EVIDENCE, TRANSFER, UNCLEAR, Centre, Json, Keys, Office, new_case, office_on, referral_sent
 
 
 @pytest.mark.parametrize("channel", list(EVIDENCE))
@@ -330,6 +334,29 @@ def test_the_website_needs_consent(standing_office: Office) -> None:
     assert {("/channel", "unknown_code"), ("/evidence/consent", "unknown_code")} == standing_office.faults(
         "POST", "/public/cases", body, role=None
     )
+
+
+def test_indexing_rests_while_cases_come_in_by_the_hundred(office: Office, centre: Centre) -> None:
+    """Taking in comes first, until the rush is over, and for no longer than any case may wait to be found."""
+    began = utc_now() - timedelta(minutes=2)
+
+    def is_rush(**after: float) -> bool:
+        with office.app.state.read_sessions() as session:
+            return indexing.is_rush(session, now=began + timedelta(**after))
+
+    def refer(count: int, **after: float) -> None:
+        sent = [(uuid7(), referral_sent()) for _ in range(count)]
+        centre.send_together(*sent, now=began + timedelta(**after))
+
+    assert not is_rush()
+    refer(indexing.BATCH - 1)
+    assert not is_rush(seconds=1)
+    refer(1)
+    assert is_rush(seconds=1)
+    assert not is_rush(seconds=3)
+    refer(1, seconds=59)
+    assert is_rush(seconds=59.5)
+    assert not is_rush(seconds=60.5)
 
 
 def test_cases_become_findable_by_themselves(office: Office) -> None:

@@ -8,21 +8,23 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
+import psycopg
 import pytest
 import sqlalchemy as sa
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exchange import Peer, Relay, RelaySettings, routes, take
+from exchange import Peer, Relay, RelaySettings, owe, routes, take
 from exchange.delivering import Courier, Delivered, Undelivered
 from exchange.keys import public_keys
 from exchange.operating import pause, redeliver, resume
-from exchange.relay import Round
+from exchange.relay import _CLAIM, Round
 from servicekit.ids import uuid7
 
-from .conftest import Clock, Event, Parties, Party, Wire, after_applying, answering, eventually, served
+from .conftest import NOW, Clock, Event, Parties, Party, Wire, after_applying, answering, eventually, saying, served
 
 
 def test_messages_arrive_in_the_order_of_their_subject(centre: Party, office: Party) -> None:
@@ -541,3 +543,28 @@ def test_a_backlog_is_sent_by_two_requests_at_once(centre: Party, office: Party)
     stop.set()
     thread.join()
     assert not both.broken
+
+
+def test_a_claim_reads_no_more_of_a_long_backlog(centre: Party) -> None:
+    """Even before PostgreSQL's statistics know of the backlog, a claim costs what it takes, not what waits."""
+
+    def pages_read() -> int:
+        claim = {"peer": "chumchon", "now": None, "at_most": 10, "probe": True, "lease": uuid7(), "lease_seconds": 12.0}
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_CLAIM.sql}"
+        with centre.engine.connect() as connection:  # rolled back at the end
+            cursor = psycopg.RawCursor(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
+            row = cursor.execute(explain, [claim[name] for name in _CLAIM._names]).fetchone()  # noqa: SLF001  # as relays run it
+            assert row is not None
+        assert 10 == row[0][0]["Plan"]["Actual Rows"]
+        return int(row[0][0]["Plan"]["Shared Hit Blocks"])
+
+    def owe_more(count: int) -> None:
+        with centre.sessions.begin() as session:
+            for _ in range(count):
+                owe(session, saying("ก"), to="chumchon", subject=uuid7(), now=NOW)
+
+    assert Round.IDLE is centre.relay().round(centre.peer())  # which registers the peer
+    owe_more(30)
+    of_few = pages_read()
+    owe_more(300)
+    assert pages_read() < 3 * of_few

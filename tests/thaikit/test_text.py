@@ -1,10 +1,14 @@
 """Thai text made comparable."""
 
+import gc
+import re
+import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pythainlp.util.normalize import normalize as mended
 
 from thaikit.text import (
     Part,
@@ -15,6 +19,7 @@ from thaikit.text import (
     skeleton,
     sort_key,
     trigrams,
+    warm_up,
     words,
 )
 
@@ -48,6 +53,15 @@ def test_normalising_again_changes_nothing(text: str) -> None:
     """What is normal stays as it is."""
     once = normalise(text)
     assert once == normalise(once)
+
+
+@settings(max_examples=500, deadline=None)  # what it is compared with is slow
+@given(THAI | st.text(st.sampled_from("กฤเแะาำๅัีฺุ็่้์ํ๎๑ \n\taA\u200b\u0301"), max_size=8))
+def test_what_is_normal_nobody_would_mend(text: str) -> None:
+    """Text that one look passes as normal is what all substitutions, one by one, would have left alone."""
+    once = normalise(text)
+    assert once == mended(unicodedata.normalize("NFC", once).lower())
+    assert not re.search(r"[\u00ad\u200b-\u200d\u2060\ufeff\u0e50-\u0e59]|(\D)\1{3}", once)
 
 
 @given(THAI | ANYTHING)
@@ -120,3 +134,12 @@ def test_an_excerpt_without_a_match_is_the_beginning(text: str, length: int) -> 
     """When nothing matched, the text is shown from its beginning."""
     shown = "".join(part.text for part in excerpt(text, "xyz", length))
     assert text.startswith(shown.removesuffix("…"))
+
+
+def test_the_garbage_collector_does_not_look_through_the_dictionary() -> None:
+    """Hundreds of thousands of objects that stay for ever would be looked at again and again."""
+    try:
+        warm_up()
+        assert gc.get_freeze_count() > 300_000
+    finally:
+        gc.unfreeze()

@@ -19,7 +19,7 @@ from chumchon.routing.actions import route_case
 from chumchon.steps import CaseNotFound, advance, case_to_change
 from chumchon.work_groups import Topic
 from exchange import BulkHandler, Effects, Handler
-from exchange.attachments import want
+from exchange.attachments import want, want_all
 from schemas import (
     Message,
     ReferralAccepted,
@@ -76,8 +76,7 @@ def handlers(deadlines: Deadlines) -> Mapping[str, Handler]:
 def _open_many(session: Session, sent: Sequence[tuple[Message, ReferralSent]], now: datetime) -> None:
     referrals = [(message.subject, body) for message, body in sent]
     open_referred_cases(session, referrals, party=sent[0][0].source, now=now)
-    for message, body in sent:
-        want(session, message, body.attachments, now=now)
+    want_all(session, [(message, body.attachments) for message, body in sent], now=now)
 
 
 BULK_HANDLERS: Final[Mapping[str, BulkHandler]] = {"referral.sent.v1": _open_many}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 
@@ -89,6 +90,7 @@ def work_group_of(topic: Topic) -> WorkGroup:
     return TOPICS[topic].work_group
 
 
+@cache
 def topics_of(work_group: WorkGroup) -> tuple[Topic, ...]:
     """The topics that a work group answers, in the order of the procedure."""
     return tuple(topic for topic, labels in TOPICS.items() if labels.work_group is work_group)

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Protocol
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 import structlog
 from pydantic import Field
@@ -73,18 +74,26 @@ class WantedAttachment(View):
 
 def want(session: Session, message: Message, described: Iterable[Attachment], *, now: datetime) -> None:
     """Note the files that a message describes, in its transaction; those known already are left as they are."""
-    _WANT.run_many(
-        session,
-        [
-            {
-                "peer": message.source,
-                "subject": message.subject,
-                "now": now,
-                **one.model_dump(include={"id", "filename", "media_type", "bytes", "sha256"}),
-            }
-            for one in described
-        ],
-    )
+    want_all(session, [(message, described)], now=now)
+
+
+def want_all(session: Session, messages: Iterable[tuple[Message, Iterable[Attachment]]], *, now: datetime) -> None:
+    """Note the files that several messages describe, in their transaction, as `want` does."""
+    rows = [
+        {
+            "peer": message.source,
+            "subject": message.subject,
+            "id": one.id,
+            "filename": one.filename,
+            "media_type": one.media_type,
+            "bytes": one.bytes,
+            "sha256": one.sha256,
+        }
+        for message, described in messages
+        for one in described
+    ]
+    if rows:
+        _WANT.run(session, wanted=orjson.dumps(rows).decode(), now=now)
 
 
 def wanted_about(session: Session, subject: UUID) -> list[WantedAttachment]:
@@ -154,7 +163,10 @@ _WANT = Query(
     sa.text("""
         INSERT INTO exchange_attachments
             (peer, id, subject, filename, media_type, bytes, sha256, wanted_at, due_at)
-        VALUES (:peer, :id, :subject, :filename, :media_type, :bytes, :sha256, :now, :now)
+        SELECT peer, id, subject, filename, media_type, bytes, sha256, :now, :now
+        FROM json_to_recordset(CAST(:wanted AS json)) AS wanted (
+            peer text, id uuid, subject uuid, filename text, media_type text, bytes bigint, sha256 text
+        )
         ON CONFLICT (peer, id) DO NOTHING
     """)
 )

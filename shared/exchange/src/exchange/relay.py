@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -243,50 +243,47 @@ class Relay:
     def _claim(self, peer: Peer) -> _Dispatch | None:
         lease = uuid4()
         with self._sessions() as session:
-            session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})  # two round trips instead of four
-            gate = self._gate(session, peer)
-            if not gate.open:
-                return None
-            limit = min(self._settings.batch_messages, gate.batch_limit)
-            rows = [] if gate.probing else self._claim_due(session, peer, limit, lease)
-        if gate.probing:
-            rows = self._claim_probe(peer, lease)
-        elif len(rows) == limit:
+            session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})  # one round trip instead of three
+            gate, claimed = self._claim_due(session, peer, lease, at_most=self._settings.batch_messages)
+        if gate.open and gate.probing:
+            claimed = self._claim_probe(peer, lease)
+        elif len(claimed) == min(self._settings.batch_messages, gate.batch_limit):
             self._backlog[peer.code].set()
-        if not rows:
+        if not claimed:
             return None
-        claimed = sorted((_Claimed(*row) for row in rows), key=lambda it: (not it.fresh, it.subject, it.sequence))
+        claimed.sort(key=lambda it: (not it.fresh, it.subject, it.sequence))
         fitting = _fitting(claimed)
         return _Dispatch(peer, gate, lease, claimed[:fitting], claimed[fitting:])
 
-    def _claim_probe(self, peer: Peer, lease: UUID) -> list[Any]:
+    def _claim_probe(self, peer: Peer, lease: UUID) -> list[_Claimed]:
         """One message, claimed together with the right to send it; neither without the other."""
         lease_seconds = self._settings.lease_seconds
         with self._sessions() as session:
             if not _PROBE.run(session, peer=peer.code, now=self._now(), lease_seconds=lease_seconds):
                 return []  # another relay's probe is under way
-            rows = self._claim_due(session, peer, 1, lease)
-            if rows:
+            _, claimed = self._claim_due(session, peer, lease, at_most=1, probe=True)
+            if claimed:
                 session.commit()
-        return rows
+        return claimed
 
-    def _claim_due(self, session: Session, peer: Peer, limit: int, lease: UUID) -> list[Any]:
-        return _CLAIM.all(
+    def _claim_due(
+        self, session: Session, peer: Peer, lease: UUID, *, at_most: int, probe: bool = False
+    ) -> tuple[_Gate, list[_Claimed]]:
+        """How it stands with the peer, and what was claimed; nothing while its gate is shut, but for a probe."""
+        rows = _CLAIM.all(
             session,
             peer=peer.code,
             now=self._now(),
-            limit=limit,
-            fresh=limit // _FRESH_SHARE,
+            at_most=at_most,
+            probe=probe,
             lease=lease,
             lease_seconds=self._settings.lease_seconds,
         )
-
-    def _gate(self, session: Session, peer: Peer) -> _Gate:
-        row = _GATE.first(session, peer=peer.code, now=self._now())
-        if row is None:
+        if not rows:
             _REGISTER.run(session, peer=peer.code)
-            return _Gate(failures=0, pause=None, batch_limit=BATCH_MESSAGES, open=True)
-        return _Gate(*row)
+            return self._claim_due(session, peer, lease, at_most=at_most, probe=probe)
+        gate = _Gate(*rows[0][: len(_Gate._fields)])
+        return gate, [_Claimed(*row[len(_Gate._fields) :]) for row in rows if row.id is not None]
 
     def _record_receipts(self, dispatch: _Dispatch, answer: Delivered) -> None:
         peer = dispatch.peer
@@ -415,14 +412,6 @@ def _fitting(claimed: Sequence[_Claimed]) -> int:
     return len(claimed)
 
 
-_GATE = Query(
-    sa.text("""
-        SELECT failures, pause, batch_limit,
-               coalesce(pause, 'refused') = 'refused'
-               AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
-        FROM exchange_peers WHERE code = :peer
-    """)
-)
 _REGISTER = Query(sa.text("INSERT INTO exchange_peers (code) VALUES (:peer) ON CONFLICT DO NOTHING"))
 
 # Only one of all relays finds the next attempt in the past: the one that probes.
@@ -439,30 +428,40 @@ _PROBE = Query(
 _FRESH_SHARE = 5
 """One message in so many is of the newest, so that what is owed today passes a backlog within seconds."""
 
+# Each time it is asked, the value of a subquery is looked up by index. `NOT EXISTS` would become a join, for which
+# PostgreSQL, as long as its statistics do not know the backlog, reads all of it for each message.
 # A head is the first open message of its subject; whoever claims it claims what follows it without a gap. A message
 # that failed before goes out alone, so that a poisonous one cannot take others with it again. A claim need not wait
 # for the disk: if a crash takes it, the messages are claimed again, and the peer knows those that had arrived.
 _IS_DUE = """
-    peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp())
-    AND NOT EXISTS (
-        SELECT FROM exchange_outbox AS earlier
-        WHERE earlier.peer = head.peer AND earlier.subject = head.subject
-          AND earlier.sequence < head.sequence AND earlier.state IN ('queued', 'dead')
+    peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), statement_timestamp())
+    AND sequence = (
+        SELECT first.sequence FROM exchange_outbox AS first
+        WHERE first.peer = head.peer AND first.subject = head.subject AND first.state IN ('queued', 'dead')
+        ORDER BY first.sequence LIMIT 1
     )
 """
 _CLAIM = Query(
     sa.text(f"""
         WITH unsynced AS MATERIALIZED (
             SELECT set_config('synchronous_commit', 'off', true)
+        ), gate AS MATERIALIZED (
+            SELECT failures, pause, batch_limit,
+                   coalesce(pause, 'refused') = 'refused'
+                   AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
+            FROM exchange_peers WHERE code = :peer
+        ), allowed AS MATERIALIZED (
+            SELECT coalesce(max(least(:at_most, batch_limit)), 0) AS messages
+            FROM gate WHERE :probe OR (open AND failures = 0 AND pause IS NULL)
         ), fresh AS (
             SELECT id, subject, sequence, due_at FROM exchange_outbox AS head
             WHERE {_IS_DUE} AND attempts = 0
-            ORDER BY due_at DESC, id DESC LIMIT :fresh
+            ORDER BY due_at DESC, id DESC LIMIT (SELECT messages / {_FRESH_SHARE} FROM allowed)
             FOR UPDATE SKIP LOCKED
         ), due AS (
             SELECT id, subject, sequence, due_at, attempts > 0 AS suspect FROM exchange_outbox AS head
             WHERE {_IS_DUE}
-            ORDER BY due_at, id LIMIT :limit
+            ORDER BY due_at, id LIMIT (SELECT messages FROM allowed)
             FOR UPDATE SKIP LOCKED
         ), first AS (
             SELECT id, suspect FROM due ORDER BY due_at, id LIMIT 1
@@ -477,15 +476,18 @@ _CLAIM = Query(
                 SELECT id, sequence, sequence - row_number() OVER (ORDER BY sequence) = heads.sequence - 1 AS follows
                 FROM exchange_outbox
                 WHERE peer = :peer AND subject = heads.subject AND sequence >= heads.sequence AND state = 'queued'
-                ORDER BY sequence LIMIT CASE WHEN heads.suspect THEN 1 ELSE CAST(:limit AS bigint) END
+                ORDER BY sequence LIMIT CASE WHEN heads.suspect THEN 1 ELSE (SELECT messages FROM allowed) END
             ) AS run
-            WHERE run.follows ORDER BY heads.fresh DESC, heads.due_at, heads.id, run.sequence LIMIT :limit
+            WHERE run.follows ORDER BY heads.fresh DESC, heads.due_at, heads.id, run.sequence
+            LIMIT (SELECT messages FROM allowed)
+        ), claimed AS (
+            UPDATE exchange_outbox AS message
+            SET lease = :lease,
+                due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
+            FROM members, unsynced WHERE message.id = members.id AND message.state = 'queued'
+            RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
         )
-        UPDATE exchange_outbox AS message
-        SET lease = :lease,
-            due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
-        FROM members, unsynced WHERE message.id = members.id AND message.state = 'queued'
-        RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
+        SELECT gate.*, claimed.* FROM gate LEFT JOIN claimed ON true
     """)  # noqa: S608  # made of constants alone
 )
 _SETTLE = Query(

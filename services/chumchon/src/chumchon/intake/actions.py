@@ -1,30 +1,23 @@
 """Opening a case, whatever it comes from, and correcting its record."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chumchon import journey
 from chumchon.intake.bodies import CaseContent, CorrectedCase, NewCase, NewPublicCase
-from chumchon.journey import Move, Origin, State
-from chumchon.records import Case, Complainant, HistoryEntry, Referral, RoutingRecord
-from chumchon.routing.rules import Routing, route
-from chumchon.rulebook import routing_basis
+from chumchon.intake.opening import CaseToOpen, open_cases
+from chumchon.journey import Move, Origin
+from chumchon.records import Case, Complainant
 from chumchon.steps import advance, referral_of
-from chumchon.tracking import NUMBER_PREFIX, hash_secret, new_secret
+from chumchon.tracking import hash_secret, new_secret
 from schemas.bodies import ReferralAmended, ReferralSent
-from servicekit.database import Query, taken_twice
-from servicekit.ids import uuid7
+from servicekit.database import taken_twice
 from servicekit.problems import DomainError
-from thaikit.calendar import bangkok_date, buddhist_year
-from thaikit.numbers import with_check_character
 
 
 class MailAlreadyRecorded(DomainError):
@@ -66,11 +59,11 @@ def register_case(
         "due_at": due_at,
         "recorded_by": by,
         "client_id": client_id,
-        "secret_hash": hash_secret(secret),
+        "secret_hash": f"\\x{hash_secret(secret).hex()}",
     }
     complainant = new.complainant.model_dump() if new.complainant else None
     try:
-        (opened,) = _open(session, [_NewCase(case, complainant, referral=None)], now=now)
+        (opened,) = open_cases(session, [CaseToOpen(case, complainant, referral=None)], now=now)
     except sa.exc.IntegrityError as error:
         if taken_twice(error) == "cases_message_id":
             raise MailAlreadyRecorded from error
@@ -96,7 +89,7 @@ def open_referred_cases(
         ReferralAlreadyOpened: there is one for one of them.
     """
     try:
-        opened = _open(session, [_referred(*referral, party=party, now=now) for referral in referrals], now=now)
+        opened = open_cases(session, [_referred(*referral, party=party, now=now) for referral in referrals], now=now)
     except sa.exc.IntegrityError as error:
         if taken_twice(error):
             raise ReferralAlreadyOpened from error
@@ -104,7 +97,7 @@ def open_referred_cases(
     return [case_id for case_id, _ in opened]
 
 
-def _referred(referral_id: UUID, sent: ReferralSent, *, party: str, now: datetime) -> "_NewCase":
+def _referred(referral_id: UUID, sent: ReferralSent, *, party: str, now: datetime) -> CaseToOpen:
     place = sent.place.model_dump() if sent.place else {}
     case = {
         "kind": sent.kind,
@@ -131,7 +124,7 @@ def _referred(referral_id: UUID, sent: ReferralSent, *, party: str, now: datetim
         "attachments": [attachment.model_dump(mode="json") for attachment in sent.attachments],
         "path": [step.model_dump(mode="json") for step in sent.path],
     }
-    return _NewCase(case, complainant=sent.complainant.model_dump() if sent.complainant else None, referral=referral)
+    return CaseToOpen(case, complainant=sent.complainant.model_dump() if sent.complainant else None, referral=referral)
 
 
 def correct_case(session: Session, case: Case, corrected: CorrectedCase, *, by: str, now: datetime) -> None:
@@ -203,143 +196,3 @@ def _replace_complainant(session: Session, case_id: UUID, values: dict[str, Any]
     for name, value in changed.items():
         setattr(present, name, value)
     return bool(changed)
-
-
-class _NewCase(NamedTuple):
-    """What is written of a case before it is numbered and routed, by column."""
-
-    case: Mapping[str, Any]
-    complainant: Mapping[str, Any] | None
-    referral: Mapping[str, Any] | None
-
-
-def _open(session: Session, new: Sequence[_NewCase], *, now: datetime) -> list[tuple[UUID, str]]:
-    """Number and route cases, and write each with its history in one statement; their ids and numbers."""
-    basis = routing_basis(session)
-    opened = []
-    alike = defaultdict(list)  # what is written by the same statement goes to the server together
-    for (case, complainant, referral), case_number in zip(new, _next_case_numbers(session, len(new), now), strict=True):
-        routing = route(f"{case['subject']}\n{case['details']}", basis.rules, basis.model)
-        case_id, routing_id = uuid7(), uuid7()
-        values = {
-            **_bound(
-                "case",
-                {
-                    **case,
-                    "id": case_id,
-                    "case_number": case_number,
-                    "recorded_at": now,
-                    "state": State.NEW if routing.abstained else State.ROUTED,
-                    "topic": routing.topic,
-                    "work_group": routing.work_group,
-                    "routing_id": routing_id,
-                },
-            ),
-            **_bound(
-                "routing",
-                {
-                    "id": routing_id,
-                    "rules_version": basis.rules_version,
-                    "model_version": basis.model_version,
-                    **_routing_values(routing),
-                },
-            ),
-            **_bound("complainant", complainant or {}),
-            **_bound("referral", referral or {}),
-        }
-        statement = _opening(
-            routed=not routing.abstained, complainant=complainant is not None, referral=referral is not None
-        )
-        alike[statement].append(values)
-        opened.append((case_id, case_number))
-    for statement, cases in alike.items():
-        statement.run_many(session, cases)
-    return opened
-
-
-def _routing_values(routing: Routing) -> dict[str, Any]:
-    return {
-        "method": routing.method,
-        "confidence": routing.confidence,
-        "abstained": routing.abstained,
-        "terms": [asdict(term) for term in routing.terms],
-        "proposals": [asdict(proposal) for proposal in routing.proposals],
-    }
-
-
-def _next_case_numbers(session: Session, count: int, now: datetime) -> list[str]:
-    year = buddhist_year(bangkok_date(now))
-    drawn = _next_numbers.all(session, sequence=f"case_numbers_{year}", count=count)
-    return [f"{NUMBER_PREFIX}-{with_check_character(f'{year}-{row.number:06}')}" for row in drawn]
-
-
-_next_numbers = Query(
-    sa.text("SELECT nextval(CAST(:sequence AS text)) AS number FROM generate_series(1, CAST(:count AS int))")
-)
-
-_AT_THE_OPENING = {
-    "officer": None,
-    "accepted_at": None,
-    "answered_at": None,
-    "stopped_at": None,
-    "answer_version": 0,
-    "return_reason": None,
-    "search_stale": True,
-    "version": 1,
-}
-
-
-def _bound(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}_{name}": value for name, value in values.items()}
-
-
-def _values(table: sa.Table, prefix: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401  # constants and parameters
-    return {
-        column.name: known.get(column.name, sa.bindparam(f"{prefix}_{column.name}", type_=column.type))
-        if column.name in known or column.name not in _AT_THE_OPENING
-        else _AT_THE_OPENING[column.name]
-        for column in table.columns
-    }
-
-
-@cache
-def _opening(*, routed: bool, complainant: bool, referral: bool) -> Query:
-    """The statement that writes a new case with all that belongs to it: one round trip instead of five.
-
-    Foreign keys are checked at its end, so the order of its parts does not matter.
-    """
-    cases, histories, routings = (_table(record) for record in (Case, HistoryEntry, RoutingRecord))
-    case_id: sa.BindParameter[Any] = sa.bindparam("case_id", type_=sa.Uuid)
-    now: sa.BindParameter[Any] = sa.bindparam("case_recorded_at")
-    state: sa.BindParameter[Any] = sa.bindparam("case_state")
-    history = {"case_id": case_id, "at": now, "by": sa.bindparam("case_recorded_by"), "note": None}
-    entries = [{**history, "action": journey.OPENED, "from_state": None, "to_state": State.NEW}]
-    if routed:
-        entries.append(
-            {**history, "action": Move.ROUTE, "from_state": State.NEW, "to_state": journey.after(State.NEW, Move.ROUTE)}
-        )
-    decision = _values(
-        routings,
-        "routing",
-        case_id=case_id,
-        decided_at=now,
-        decided_by=None,
-        reason=None,
-        topic=sa.bindparam("case_topic"),
-        work_group=sa.bindparam("case_work_group"),
-    )
-    parts = [sa.insert(histories).values(entries), sa.insert(routings).values(decision)]
-    if complainant:
-        parts.append(
-            sa.insert(_table(Complainant)).values(_values(_table(Complainant), "complainant", case_id=case_id))
-        )
-    if referral:
-        parts.append(sa.insert(_table(Referral)).values(_values(_table(Referral), "referral", case_id=case_id)))
-    opening = sa.insert(cases).values(_values(cases, "case", id=case_id, recorded_at=now, state=state))
-    return Query(opening.add_cte(*(part.cte(f"part_{at}") for at, part in enumerate(parts))))
-
-
-def _table(record: type[Any]) -> sa.Table:
-    table = record.__table__
-    assert isinstance(table, sa.Table)  # noqa: S101  # declared as one
-    return table

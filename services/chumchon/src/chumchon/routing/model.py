@@ -148,9 +148,10 @@ class ModelReading:
         ]
 
     def _part(self, places: npt.NDArray[np.intp], spans: Sequence[tuple[int, int]]) -> "_Part":
-        known, counts = np.unique(places[places >= 0], return_counts=True)
+        learned = places >= 0
+        known, at, counts = np.unique(places[learned], return_inverse=True, return_counts=True)
         values = tf_idf(counts.astype(np.float32), self._model.idf[known])
-        return _Part(places, spans, known, counts, values)
+        return _Part(known, counts, values, at, np.asarray(spans, np.intp).reshape(-1, 2)[learned])
 
     @cached_property
     def probabilities(self) -> Mapping[str, float]:
@@ -163,7 +164,7 @@ class ModelReading:
     @property
     def knows_words(self) -> bool:
         """Whether a single word of the text was learned that does not stand in every other text."""
-        single = self._parts[0].places[: len(self._features.spans)]
+        single = self._model.places(self._features.words[: len(self._features.spans)])
         return bool((self._model.idf[single[single >= 0]] >= self._model.common_idf).any())
 
     def reasons(self, label: str) -> tuple[TermWeight, ...]:
@@ -172,28 +173,32 @@ class ModelReading:
         What pairs of words and runs of characters said is shared out among the words that they cover.
         """
         row = self._model.labels.index(label)
-        said = np.zeros(len(self._features.text) + 1)
+        steps = np.zeros(len(self._features.text) + 1)  # what is said of a letter less what is said of the one before
         for part in self._parts:
             told = self._model.weights[row, part.known] * part.values / part.counts
-            for place, (start, end) in zip(part.places.tolist(), part.spans, strict=True):
-                if place >= 0:
-                    said[start:end] += told[np.searchsorted(part.known, place)] / (end - start)
+            starts, ends = part.spans.T
+            shares = told[part.places] / (ends - starts)
+            steps += np.bincount(starts, shares, len(steps)) - np.bincount(ends, shares, len(steps))
+        said = np.concatenate([[0.0], np.cumsum(steps).cumsum()])
         by_word: defaultdict[str, float] = defaultdict(float)
         for start, end in self._features.spans:
-            by_word[self._features.text[start:end]] += float(said[start:end].sum())
+            by_word[self._features.text[start:end]] += float(said[end] - said[start])
         strongest = sorted(by_word.items(), key=lambda item: (-abs(item[1]), item[0]))[:REASONS]
         return tuple(TermWeight(word, round(weight, 4)) for word, weight in strongest if round(weight, 4))
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The features of one kind that a text has: all in their order (`places`), and those known, each once."""
+    """The features of one kind that a text has and the model knows: each once, with how often and its value.
 
-    places: npt.NDArray[np.intp]
-    spans: Sequence[tuple[int, int]]
+    In the order of the text: which of them stands there (`places`), and where (`spans`, a row of start and end each).
+    """
+
     known: npt.NDArray[np.intp]
     counts: npt.NDArray[np.intp]
     values: Floats
+    places: npt.NDArray[np.intp]
+    spans: npt.NDArray[np.intp]
 
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -13,8 +13,9 @@ from functools import cache
 from importlib import resources
 from typing import Final, Protocol
 
+from chumchon.routing.terms import Terms
 from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, work_group_of
-from thaikit.text import normalise, segment, without_marks
+from thaikit.text import normalise
 
 # The subject and the first page say what a case is about; reading on would cost time and blur the topic.
 READ_CHARACTERS: Final = 2_000
@@ -24,8 +25,6 @@ CLEAR_SHARE: Final = 0.6
 DOUBT: Final = 1.0
 # A term found with other tone marks than its own still speaks, but not as loud.
 MISSPELT: Final = 0.8
-# From this length on, a term is recognised with wrong tone marks and where segmentation failed.
-LONG_TERM: Final = 6
 MAX_WEIGHT: Final = 5.0
 MAX_TERM_LENGTH: Final = 100
 PROPOSALS: Final = 2
@@ -114,46 +113,29 @@ class BrokenRules(ValueError):
         self.faults = tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    term: str
-    normal: str
-    bare: str
-    weights: Mapping[Topic, float]
-
-
 @dataclass(frozen=True)
 class Rules:
     """Weighted terms by topic, and phrases that say nothing of the topic though terms stand in them."""
 
     topics: Mapping[Topic, Mapping[str, float]]
     ignored: tuple[str, ...] = ()
-    _patterns: tuple[_Pattern, ...] = field(init=False, repr=False, compare=False)
+    _terms: Terms = field(init=False, repr=False, compare=False)
+    _weights: Mapping[str, Mapping[Topic, float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         weights: defaultdict[str, dict[Topic, float]] = defaultdict(dict, {phrase: {} for phrase in self.ignored})
         for topic, terms in self.topics.items():
             for term, weight in terms.items():
                 weights[term][topic] = weight
-        patterns = (
-            _Pattern(term, normal, without_marks(normal), by_topic)
-            for term, by_topic in weights.items()
-            for normal in (normalise(term),)
-        )
-        object.__setattr__(self, "_patterns", tuple(sorted(patterns, key=lambda p: (-len(p.bare), p.normal))))
+        object.__setattr__(self, "_weights", weights)
+        object.__setattr__(self, "_terms", Terms(weights))
 
     def matches(self, text: str) -> Iterator[tuple[str, Mapping[Topic, float]]]:
         """The terms in a text, each once, with their weights; one inside a longer one is not counted."""
-        found = _Text(text)
-        taken: list[tuple[int, int]] = []
-        for pattern in self._patterns:
-            loudness = 0.0
-            for start, end, exact in found.places(pattern):
-                if not any(first <= start and end <= last for first, last in taken):
-                    taken.append((start, end))
-                    loudness = max(loudness, 1.0 if exact else MISSPELT)
-            if loudness and pattern.weights:
-                yield pattern.term, {topic: weight * loudness for topic, weight in pattern.weights.items()}
+        for term, exact in self._terms.found(normalise(text[:READ_CHARACTERS])):
+            if weights := self._weights[term]:
+                loudness = 1.0 if exact else MISSPELT
+                yield term, {topic: weight * loudness for topic, weight in weights.items()}
 
     def as_data(self) -> dict[str, object]:
         """The form in which rules are stored, edited and sent."""
@@ -161,41 +143,6 @@ class Rules:
             "ignored": list(self.ignored),
             "topics": {topic.value: dict(terms) for topic, terms in self.topics.items()},
         }
-
-
-class _Text:
-    """A text prepared for matching: without marks, knowing where its words begin and end."""
-
-    def __init__(self, text: str) -> None:
-        self._normal = normalise(text[:READ_CHARACTERS])
-        self._bare = without_marks(self._normal)
-        self._origins: list[int] | None = None
-        self._boundaries: frozenset[int] = frozenset()
-
-    def _locate(self) -> list[int]:
-        """For each character of the bare text its place in the normal one; made when first needed."""
-        if self._origins is None:
-            self._origins = [at for at, letter in enumerate(self._normal) if without_marks(letter)]
-            self._origins.append(len(self._normal))
-            ends, at = {0}, 0
-            for piece in segment(self._normal):
-                at += len(piece)
-                ends.add(at)
-            self._boundaries = frozenset(ends)
-        return self._origins
-
-    def places(self, pattern: _Pattern) -> Iterator[tuple[int, int, bool]]:
-        """Where a term stands in the bare text, and whether it is spelt as in the rules."""
-        start = self._bare.find(pattern.bare)
-        while start >= 0:
-            end = start + len(pattern.bare)
-            origins = self._locate()
-            first, last = origins[start], origins[end]
-            exact = self._normal[first:last] == pattern.normal
-            whole = exact and first in self._boundaries and last in self._boundaries
-            if whole or len(pattern.bare) >= LONG_TERM:
-                yield start, end, exact
-            start = self._bare.find(pattern.bare, start + 1)
 
 
 def rules_from(data: object) -> Rules:
