@@ -147,7 +147,7 @@ _AT_THE_CENTRE = {
     "delivered": ("amend", *(WAIT,) * 4),
     "accepted": ("amend", "withdraw", WAIT),
     "awaiting_complainant": ("amend",) * 3,
-    "answered": ("contest",),
+    "answered": ("contest",) * 3,
     "returned": ("refer again",) * 2,
     "withdrawn": ("refer again",),
 }
@@ -161,9 +161,3 @@ _AT_THE_OFFICE = {
     "answered": ("correct", "correct"),
 }
 """What may be done at the Office in each state of a case."""
-
-EVERY_ACT = frozenset({"refer", "withdraw", "contest", "amend", "route", "accept", "return", "report progress"}) | {
-    "ask back",
-    "answer",
-    "correct",
-}

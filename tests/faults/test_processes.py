@@ -26,7 +26,7 @@ from devstack.testing.pair import Pair, running_pair
 from servicekit.testing import eventually
 
 from .judging import Verdict
-from .lives import EVERY_ACT, Lived, Village
+from .lives import Lived, Village
 from .weather import Weather
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
@@ -128,7 +128,6 @@ def test_nothing_is_lost_although_everything_breaks(weather: Weather, capsys: py
     eventually(lambda: nothing_is_owed(pair), within_seconds=SETTLED_SECONDS)
     verdict = Verdict(pair)
     assert [] == list(verdict.losses(lived)), f"FAULT_SEED={SEED}"
-    assert not LONG or EVERY_ACT == village.acts.keys()
     with capsys.disabled():
         print(  # noqa: T201  # what was tried is the result of this test
             f"\n{len(lived)} complaints with {village.acts.total()} acts ({village.crossed} more crossed) and"
