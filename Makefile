@@ -33,8 +33,8 @@ tokens: .venv/ready  ## Print URLs and new tokens of the running services (or co
 test: lint types  ## Run everything that CI runs: linters, types, all tests
 	@$(RUN) pytest -q -n 3 --dist worksteal $(ARGS)
 
-test-faults: .venv/ready  ## Play thousands of histories, and kill services and databases at random
-	@FAULT_COMPLAINTS=240 FAULT_ROUNDS=12 FAULT_HISTORIES=2000 $(RUN) pytest -q tests/faults $(ARGS)
+test-faults: .venv/ready  ## Play thousands of histories, and break real processes for minutes; FAULT_SEED=… repeats
+	@FAULT_ROUNDS=40 FAULT_HISTORIES=3000 $(RUN) pytest -q tests/faults $(ARGS)
 
 bench-exchange: .venv/ready  ## Measure the exchange beside a plain POST: records/s, latency, idle load, recovery, backlog
 	@$(RUN) python -m devstack.bench_exchange $(ARGS)

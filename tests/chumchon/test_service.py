@@ -121,7 +121,7 @@ def test_every_route_says_what_it_does(office: Office) -> None:
 
 def test_the_service_is_ready(office: Office) -> None:
     """Its database is there and migrated; metrics are Prometheus'."""
-    assert {"status": "ready", "checks": {"database": "ok"}} == office.http.get("/readyz").json()
+    assert {"status": "ready", "checks": {"database": "ok", "exchange": "ok"}} == office.http.get("/readyz").json()
     assert "exchange_" in office.http.get("/metrics").text
 
 

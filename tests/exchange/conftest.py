@@ -35,7 +35,7 @@ from exchange import (
     keys_router,
     owe,
 )
-from exchange.migrations import step_0001, step_0002, step_0003, step_0004
+from exchange.migrations import step_0001, step_0002, step_0003, step_0004, step_0005
 from schemas import TYPES, Message, sample
 from schemas import Wire as Body
 from servicekit.database import Sessions, make_engine, make_read_sessions, make_sessions
@@ -76,6 +76,7 @@ def migrate(url: str) -> None:
         step_0002.upgrade(operations)
         step_0003.upgrade(operations)
         step_0004.upgrade(operations)
+        step_0005.upgrade(operations)
         connection.execute(
             sa.text("CREATE TABLE effects (position serial PRIMARY KEY, message_id uuid, subject uuid, said text)")
         )
@@ -105,13 +106,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def record(session: Session, message: Message, body: Body, _now: datetime) -> None:
+def record(session: Session, message: Message, body: Body, now: datetime) -> None:
     """The effect of a message in these tests: a row. Its text may ask for trouble."""
     said = getattr(body, "reason", None) or getattr(body, "text", "")
     session.execute(
         sa.text("INSERT INTO effects (message_id, subject, said) VALUES (:id, :subject, :said)"),
         {"id": message.id, "subject": message.subject, "said": said},
     )
+    if said == "reply":
+        owe(session, saying("ก"), to=message.source, subject=message.subject, now=now)
     if said == "refuse":
         raise NotAcceptable("as asked", whom="กสป.")
     if said == "crash":

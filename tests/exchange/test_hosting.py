@@ -71,7 +71,7 @@ def test_a_service_has_all_that_a_party_needs(settings: ExchangeSettings) -> Non
         assert [401, 401, 401] == [
             client.request("POST" if path.endswith("messages") else "GET", path).status_code for path in paths
         ]
-        assert {"database", "upkeep", "relay"} == client.get("/readyz").json()["checks"].keys()
+        assert {"database", "exchange", "upkeep", "relay"} == client.get("/readyz").json()["checks"].keys()
         assert b"exchange_backlog" in generate_latest(app.state.metrics.registry)
 
 

@@ -7,13 +7,13 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from exchange import metadata
-from exchange.migrations import step_0001, step_0002, step_0003, step_0004
+from exchange.migrations import step_0001, step_0002, step_0003, step_0004, step_0005
 from servicekit.database import make_engine
 from servicekit.testing import Databases
 
 from .conftest import Party
 
-STEPS = (step_0001, step_0002, step_0003, step_0004)
+STEPS = (step_0001, step_0002, step_0003, step_0004, step_0005)
 
 
 def test_the_steps_make_the_tables_and_take_them_back(databases: Databases) -> None:

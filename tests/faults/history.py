@@ -1,27 +1,40 @@
 """Histories: two parties on real databases, between them a network and a clock that obey a seed.
 
 Everything that is under test is real: outbox, relays, leases, inbox, operators' acts, PostgreSQL. Simulated are the
-line between them, the time, and who is killed when. The same seed plays the same history.
+line between them, the time, and who is killed when. The same choices play the same history.
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from exchange import Effects, Exchange, ExchangeMetrics, Peer, Relay, RelaySettings, operating, owe, read_batch, take
+from exchange import (
+    Effects,
+    Exchange,
+    ExchangeMetrics,
+    Peer,
+    Relay,
+    RelaySettings,
+    ledger,
+    operating,
+    owe,
+    read_batch,
+    take,
+)
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
 from exchange.listing import incoming_messages, outgoing_messages
 from exchange.relay import Round
 from exchange.signing import Proof
-from schemas import TYPES, Message, Receipt, Receipts, Wire
+from schemas import TYPES, Direction, LedgerBy, LedgerEntry, Message, Receipt, Receipts, Wire
 from servicekit.database import Query, Sessions
 
 from ..exchange.conftest import PROBLEMS, Clock, NotAcceptable, saying  # noqa: TID252  # tests are no package
@@ -30,11 +43,35 @@ BEGIN = datetime(2020, 1, 6, tzinfo=UTC)
 """Long before the machine's own clock, which no history may depend on."""
 LEASE_SECONDS = 12.0
 OPERATOR = "operator"
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 _EFFECT = Query(sa.text("INSERT INTO effects (message_id, subject, said) VALUES (:id, :subject, :said)"))
 
 
 class KilledError(BaseException):
     """The relay was killed just there: nothing of it goes on."""
+
+
+class Step(NamedTuple):
+    """One step of a history: what is done on which side; the number decides all else that happens in it.
+
+    So a history without some of its steps is much the same, and one that breaks the promise can be made shorter.
+    """
+
+    act: str
+    side: int
+    number: int
+
+
+ACTS = (
+    *("owe",) * 8,
+    "owe and roll back",
+    *("relay",) * 10,
+    *("wait",) * 5,
+    *("repeat",) * 2,
+    *("operate",) * 3,
+    "turn defective",
+)
+"""What may be done, each as often as it is to happen."""
 
 
 class Owed(NamedTuple):
@@ -94,12 +131,21 @@ class Line(Courier):
         """Bring the messages over, unless the history has other plans."""
         del now
         history = self._history
+        history.watch_order(self._sender, [orjson.loads(content) for content in contents])
         fault = history.fault(*_NOT_ARRIVED, *_ARRIVED)
         if fault == "half of them taken":
             contents = contents[: (len(contents) + 1) // 2]
-        body = b'{"messages":[' + ",".join(contents).encode() + b"]}"
+        body = _batch(*contents)
         if fault in _NOT_ARRIVED:
             return self._not_arrived(fault, body)
+        if fault == "last one first":
+            for content in reversed(contents):
+                history.take(self._receiver, self._sender, _batch(content))
+            return Undelivered(Failure.FAILED, "RemoteProtocolError")
+        return self._arrived(fault, body)
+
+    def _arrived(self, fault: str, body: bytes) -> Delivered | Undelivered:
+        history = self._history
         receipts = history.take(self._receiver, self._sender, body)
         match fault:
             case "answer lost":
@@ -110,9 +156,11 @@ class Line(Courier):
                 receipts = receipts[: len(receipts) // 2]
             case "killed after sending":
                 raise KilledError
-            case "lease outlived":
+            case "lease outlived" | "lease outlived, answer lost":
                 history.clock.advance(seconds=LEASE_SECONDS + 1)
                 history.relay(self._sender, 1)
+                if fault != "lease outlived":
+                    return Undelivered(Failure.FAILED, "ReadTimeout")
         return Delivered({it.id: it for it in receipts}, Receipts(receipts=tuple(receipts)).model_dump_json(), _PROOF)
 
     def _not_arrived(self, fault: str, body: bytes) -> Undelivered:
@@ -124,6 +172,10 @@ class Line(Courier):
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+def _batch(*contents: str) -> bytes:
+    return b'{"messages":[' + ",".join(contents).encode() + b"]}"
 
 
 _PROOF = Proof("key", "base", "signature")
@@ -138,19 +190,22 @@ _NOT_ARRIVED = {
 }
 _ARRIVED = (
     "answer lost",
+    "last one first",
     "repeated later",
     "half of them taken",
     "half of the receipts",
     "killed after sending",
     "lease outlived",
+    "lease outlived, answer lost",
 )
 
 
 class History:
     """One history. `play` it, then ask `faults_found`."""
 
-    def __init__(self, seed: str, centre: Side, office: Side, tally: Tally) -> None:
-        self.chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    def __init__(self, beginning: int, centre: Side, office: Side, tally: Tally) -> None:
+        """`beginning` decides what is there when it begins, as each step's number decides what happens in it."""
+        self.chance = random.Random(beginning)  # noqa: S311  # to be repeated, not to be secret
         self.clock = Clock(BEGIN)
         self.late: list[tuple[Side, Side, bytes]] = []
         self._sides = (centre, office)
@@ -159,6 +214,8 @@ class History:
         self._defective = False
         self._subjects = [self.new_id() for _ in range(self.chance.randint(1, 3))]
         self._applied_again: set[UUID] = set()
+        self._broken: list[str] = []
+        self._delivered: dict[str, set[UUID]] = {centre.code: set(), office.code: set()}
         for side, other in ((centre, office), (office, centre)):
             side.owed.clear()
             side.effects = Effects(dict.fromkeys(TYPES, self._effect), PROBLEMS)
@@ -180,7 +237,7 @@ class History:
             ]
 
     def new_id(self) -> UUID:
-        """An id that depends on the seed alone."""
+        """An id that depends on the choices alone."""
         return UUID(int=(self.chance.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62)) | 7 << 76 | 2 << 62)
 
     def fault(self, *kinds: str) -> str:
@@ -191,21 +248,20 @@ class History:
         self._tally.faults[kind] += 1
         return kind
 
-    def play(self) -> None:
-        """Some dozens of steps in rough weather, then calm until nothing moves any more."""
-        acts: Sequence[tuple[Callable[[Side], None], int]] = (
-            (self._owe, 8),
-            (self._owe_and_roll_back, 1),
-            (self._relay, 10),
-            (self._wait, 5),
-            (self._repeat, 2),
-            (self._operate, 2),
-            (self._turn_defective, 1),
-        )
-        weights = [weight for _, weight in acts]
-        for _ in range(self.chance.randint(10, 30)):
-            ((act, _),) = self.chance.choices(acts, weights)
-            act(self.chance.choice(self._sides))
+    def play(self, steps: Sequence[Step]) -> None:
+        """These steps in rough weather, then calm until nothing moves any more."""
+        acts: Mapping[str, Callable[[Side], None]] = {
+            "owe": self._owe,
+            "owe and roll back": self._owe_and_roll_back,
+            "relay": self._relay,
+            "wait": self._wait,
+            "repeat": self._repeat,
+            "operate": self._operate,
+            "turn defective": self._turn_defective,
+        }
+        for step in steps:
+            self.chance.seed(step.number)
+            acts[step.act](self._sides[step.side])
         self._calm_down()
         self._tally.histories += 1
         self._tally.messages += sum(len(side.owed) for side in self._sides)
@@ -223,9 +279,24 @@ class History:
 
     def relay(self, side: Side, which: int) -> Round | None:
         """One round of one of its relays; None when it was killed."""
-        with suppress(KilledError):
+        try:
             return side.relays[which].round(side.peer)
-        return None
+        except KilledError:
+            return None
+        finally:
+            now = _delivered(side)
+            if forgotten := self._delivered[side.code] - now:
+                self._broken.append(f"{side.code} forgot that it had delivered {forgotten}")
+            self._delivered[side.code] = now
+
+    def watch_order(self, sender: Side, messages: Sequence[Mapping[str, Any]]) -> None:
+        """A message goes out only after, or together with, those before it of its subject."""
+        together = {(it["subject"], it["sequence"]) for it in messages}
+        for row in sender.sql("SELECT subject, sequence FROM exchange_outbox WHERE state IN ('queued', 'dead')"):
+            for it in messages:
+                earlier = it["subject"] == str(row.subject) and it["sequence"] > row.sequence
+                if earlier and (str(row.subject), row.sequence) not in together:
+                    self._broken.append(f"{sender.code}'s {it['sequence']} of {it['subject']} before {row.sequence}")
 
     def _effect(self, session: Session, message: Message, body: Any, _now: datetime) -> None:  # noqa: ANN401
         said = getattr(body, "reason", "")
@@ -259,7 +330,7 @@ class History:
 
     def _wait(self, _side: Side) -> None:
         parts = (timedelta(seconds=1), timedelta(seconds=20), timedelta(minutes=2), timedelta(hours=2))
-        waited = self.chance.choice(parts) if self.chance.random() < 0.95 else timedelta(days=8)
+        waited = self.chance.choice(parts) if self.chance.random() < 0.8 else timedelta(days=8)
         self.clock.now += waited
 
     def _repeat(self, _side: Side) -> None:
@@ -273,19 +344,40 @@ class History:
         self._tally.faults["defect of a service"] += self._defective
 
     def _operate(self, side: Side) -> None:
-        act = self.chance.choice(("pause", "resume", "redeliver", "give up"))
-        self._tally.faults[f"operator: {act}"] += 1
+        """What an operator may do, wherever there is something to do it to."""
+        act = self.chance.choice(_OPERATORS_ACTS)
         with side.sessions.begin() as session, suppress(operating.PeerNotFound):
-            if act == "pause":
-                operating.pause(session, side.other, reason="ทดสอบ", by=OPERATOR, now=self.clock())
-            elif act == "resume":
-                operating.resume(session, side.other, by=OPERATOR, now=self.clock())
-            elif dead := outgoing_messages(session, states=["dead"], limit=100):
-                chosen = self.chance.choice(dead)
+            if self._operate_on(session, side, act):
+                self._tally.faults[f"operator: {act}"] += 1
+
+    def _operate_on(self, session: Session, side: Side, act: str) -> bool:
+        done: dict[str, Any] = {"by": OPERATOR, "now": self.clock()}
+        match act:
+            case "pause":
+                operating.pause(session, side.other, reason="ทดสอบ", **done)
+            case "resume":
+                operating.resume(session, side.other, **done)
+            case "redeliver all":
+                return bool(operating.redeliver_all(session, side.other, **done))
+            case "redeliver" | "give up":
+                dead = outgoing_messages(session, states=["dead"], limit=100)
+                if not dead:
+                    return False
+                chosen = self.chance.choice(dead).id
                 if act == "redeliver":
-                    operating.redeliver(session, chosen.id, by=OPERATOR, now=self.clock())
+                    operating.redeliver(session, chosen, **done)
                 else:
-                    operating.give_up(session, chosen.id, reason="ทดสอบ", by=OPERATOR, now=self.clock())
+                    operating.give_up(session, chosen, reason="ทดสอบ", **done)
+            case _:
+                quarantined = incoming_messages(session, states=["quarantined"], limit=100)
+                if not quarantined:
+                    return False
+                chosen = self.chance.choice(quarantined).id
+                if act == "dismiss":
+                    operating.dismiss(session, side.other, chosen, reason="ทดสอบ", **done)
+                else:
+                    self._try_again(session, side, chosen)
+        return True
 
     def _calm_down(self) -> None:
         """The network heals, defects are mended, operators do their work, and everything moves until it is done."""
@@ -315,21 +407,41 @@ class History:
         """An operator tries each quarantined message once more."""
         with side.sessions.begin() as session:
             for row in reversed(incoming_messages(session, states=["quarantined"], limit=1000)):
-                refused = operating.apply_again(
-                    session, side.other, row.id, side.effects, reason="แก้ไขแล้ว", by=OPERATOR, now=self.clock()
-                )
-                if refused is None:
-                    self._applied_again.add(row.id)
+                self._try_again(session, side, row.id)
+
+    def _try_again(self, session: Session, side: Side, identity: UUID) -> None:
+        refused = operating.apply_again(
+            session, side.other, identity, side.effects, reason="แก้ไขแล้ว", by=OPERATOR, now=self.clock()
+        )
+        if refused is None:
+            self._applied_again.add(identity)
 
     def faults_found(self) -> Iterator[str]:
         """What speaks against the promise, in both directions."""
         centre, office = self._sides
+        yield from self._broken
         for sender, receiver in ((centre, office), (office, centre)):
             yield from self._between(sender, receiver)
+            yield from self._ledgers_of(sender, receiver)
+
+    def _ledgers_of(self, sender: Side, receiver: Side) -> Iterator[str]:
+        """Both ledgers say the same, but for what a person gave up although it had arrived."""
+        sent = _ledger(sender, receiver.code, Direction.SENT)
+        given_up = {row.id for row in sender.sql("SELECT id FROM exchange_outbox WHERE state = 'void'")}
+        received = _ledger(receiver, sender.code, Direction.RECEIVED)
+        if sent != {identity: digest for identity, digest in received.items() if identity not in given_up}:
+            yield f"the ledgers of what {sender.code} sent differ: {sent} and {received}"
+        elif sent == received and _days(sender, Direction.SENT) != _days(receiver, Direction.RECEIVED):
+            yield f"the ledgers of what {sender.code} sent hold the same messages, and their days differ"
 
     def _between(self, sender: Side, receiver: Side) -> Iterator[str]:
         sent = {row.id: row for row in sender.sql("SELECT id, state, disposition FROM exchange_outbox")}
         taken = {row.id: row for row in receiver.sql("SELECT id, state, problem FROM exchange_inbox")}
+        yield from (
+            f"{sender.code}'s message {identity} is held for ever"
+            for identity, it in taken.items()
+            if it.state == "held"
+        )
         effects = receiver.sql("SELECT message_id, subject, said FROM effects ORDER BY position")
         count = Counter(row.message_id for row in effects)
         owed = {it.id: it for it in sender.owed}
@@ -342,8 +454,8 @@ class History:
                 yield f"{name} ended {end}"
             elif count[it.id] != (end[1] == "applied"):
                 yield f"{name} is {end[1]} and has {count[it.id]} effects"
-            elif theirs and theirs.state == "quarantined" and not theirs.problem:
-                yield f"{name} is quarantined and nobody knows why"
+            elif theirs and theirs.state in {"quarantined", "dismissed"} and not theirs.problem:
+                yield f"{name} is {theirs.state} and nobody knows why"
         yield from (f"{sender.code} never owed {identity}" for identity in count.keys() - owed.keys() - sent.keys())
         for subject in self._subjects:
             order = [
@@ -368,11 +480,34 @@ class History:
         return it.id in taken and taken[it.id].state == "applied" and it.id not in self._applied_again
 
 
+def _delivered(side: Side) -> set[UUID]:
+    return {row.id for row in side.sql("SELECT id FROM exchange_outbox WHERE state = 'delivered'")}
+
+
+def _ledger(side: Side, peer: str, direction: Direction) -> dict[UUID, str]:
+    """The digests of what went one way, as the side's ledger tells them by message."""
+    since, until = EVER
+    with side.sessions() as session:
+        found: Sequence[LedgerEntry] = ledger.entries(session, peer, since=since, until=until, after=None, limit=10_000)
+    return {it.id: it.digest for it in found if it.direction is direction}
+
+
+def _days(side: Side, direction: Direction) -> list[tuple[datetime, int, str]]:
+    """The days in which messages went one way, with count and digest, as the side's ledger tells them."""
+    since, until = EVER
+    with side.sessions() as session:
+        found = ledger.periods(session, side.other, since=since, until=until, by=LedgerBy.DAY)
+    return [(it.start, it.messages, it.digest) for it in found if it.direction is direction]
+
+
+_OPERATORS_ACTS = ("pause", "resume", "redeliver", "redeliver all", *("give up",) * 3, "apply again", "dismiss")
 _RIGHT_ENDS = {
     ("delivered", "applied"),
     ("delivered", "quarantined"),
+    ("delivered", "dismissed"),
     ("void", "applied"),  # given up by a person although it had arrived: the tombstone stands in the list
     ("void", "quarantined"),
+    ("void", "dismissed"),
     ("void", None),
 }
 

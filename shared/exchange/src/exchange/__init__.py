@@ -7,7 +7,7 @@ any number of relays (`Relay`); `host_exchange` and `run_relay` put all of that 
 
 from collections.abc import Mapping
 
-from exchange import erasing, operating, routes
+from exchange import erasing, operating, outbox, routes
 from exchange.alarms import Watch as Watch
 from exchange.alarms import exchange_watches as exchange_watches
 from exchange.attachments import AttachmentSource as AttachmentSource
@@ -36,6 +36,7 @@ from exchange.parties import Exchange as Exchange
 from exchange.parties import Peer as Peer
 from exchange.relay import Relay as Relay
 from exchange.relay import RelaySettings as RelaySettings
+from exchange.restored import Standing as Standing
 from exchange.routes import exchange_router as exchange_router
 from exchange.routes import keys_router as keys_router
 from exchange.settings import ExchangeSettings as ExchangeSettings
@@ -43,5 +44,10 @@ from exchange.tables import metadata as metadata
 from exchange.upkeep import Upkeep as Upkeep
 from servicekit.problems import DomainError, Problem
 
-PROBLEMS: Mapping[type[DomainError], Problem] = {**routes.PROBLEMS, **operating.PROBLEMS, **erasing.PROBLEMS}
+PROBLEMS: Mapping[type[DomainError], Problem] = {
+    **routes.PROBLEMS,
+    **operating.PROBLEMS,
+    **outbox.PROBLEMS,
+    **erasing.PROBLEMS,
+}
 """For the service's own table of problems."""

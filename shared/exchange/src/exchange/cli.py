@@ -24,6 +24,7 @@ from exchange.inbox import Effects
 from exchange.keys import KeysError, add_key, drop_first_key
 from exchange.parties import Exchange, Peer
 from exchange.reconciling import WHYS, Reconciler, Reconciliation
+from exchange.restored import recognise, settle
 from exchange.watching import statuses
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
@@ -246,9 +247,25 @@ class _Commands:
         """Compare both sides' ledgers and mend what differs; ends with 1 when something is left."""
         self._compared(peer, days, recover=False)
 
-    def recover(self, peer: PeerCode, days: BackDays = BACK_DAYS) -> None:
+    def recover(
+        self,
+        peer: PeerCode,
+        days: BackDays = BACK_DAYS,
+        *,
+        nothing_lost: Annotated[
+            bool, typer.Option("--nothing-lost", help="The database was moved, and is complete: ask nobody.")
+        ] = False,
+    ) -> None:
         """After a restore from an older backup, before the service starts: learn what was sent and taken since."""
-        self._compared(peer, days, recover=True)
+        if nothing_lost:
+            with self._desk() as desk:
+                code = _peer(desk, peer).code
+                recognise(desk.sessions, desk.exchange.peers)
+                with desk.sessions.begin() as session:
+                    settle(session, code)
+            self._say(f"{peer} is spoken with again.")
+        else:
+            self._compared(peer, days, recover=True)
 
     def rotate_keys(
         self,

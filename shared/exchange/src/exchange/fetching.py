@@ -28,9 +28,11 @@ class PeerAnswerError(Exception):
 class Enquirer:
     """Asks peers. Thread-safe; keeps its connections open."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        """`timeout_seconds` is for one request, answer included."""
         self._exchange = exchange
-        self._client = httpx2.Client(timeout=httpx2.Timeout(TIMEOUT_SECONDS, connect=5.0), follow_redirects=False)
+        self._timeout_seconds = timeout_seconds
+        self._client = httpx2.Client(timeout=httpx2.Timeout(timeout_seconds, connect=5.0), follow_redirects=False)
 
     def ask(
         self, peer: Peer, path: str, parameters: Sequence[tuple[str, str]], answer: type[Answer]
@@ -60,7 +62,7 @@ class Enquirer:
         )
         sign_request(request, self._exchange.keys, created=utc_now())
         try:
-            response, body = bounded_answer(self._client, request, TIMEOUT_SECONDS, at_most_bytes=at_most_bytes)
+            response, body = bounded_answer(self._client, request, self._timeout_seconds, at_most_bytes=at_most_bytes)
         except AnswerError as error:
             raise PeerAnswerError(str(error)) from None
         except httpx2.HTTPError as error:

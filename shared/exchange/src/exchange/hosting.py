@@ -14,11 +14,12 @@ from exchange.metrics import ExchangeMetrics, StatusCollector
 from exchange.operators import alarms_router
 from exchange.parties import Exchange
 from exchange.relay import Relay
+from exchange.restored import Standing
 from exchange.routes import exchange_router, keys_router
 from exchange.settings import ExchangeSettings
 from exchange.upkeep import Upkeep, run_upkeep
 from exchange.waking import announcing, listening
-from servicekit.alongside import run_alongside
+from servicekit.alongside import prepared, run_alongside
 from servicekit.database import Sessions, connected
 from servicekit.identity import require
 from servicekit.observing import configure_logging
@@ -68,6 +69,9 @@ def host_exchange(
     app.include_router(alarms_router(upkeep.watches, readers=Depends(require(*alarm_readers))), prefix="/v1")
     app.include_router(keys_router(exchange))
     app.state.alongside.append(closing(exchange))
+    standing = Standing(exchange, sessions)
+    app.state.checks["exchange"] = standing.problem
+    app.state.alongside.append(prepared(standing.problem))
     run_alongside(app, "upkeep", partial(run_upkeep, exchange, sessions, effects, upkeep))
     if relay_in_service:
         run_alongside(app, "relay", Relay(exchange, sessions, metrics).run)

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from exchange import refusals
 from exchange.canonical import NotCanonicalError, canonical, digest_of
 from exchange.erasing import erase_what_came_late
+from exchange.outbox import RecoveryNeeded
 from exchange.refusals import faults, refusal, refusal_of
 from schemas import BATCH_MESSAGES, TYPES, VOID, Disposition, JsonObject, Message, Receipt, ReceiptProblem, Wire
 from servicekit.database import Query
@@ -300,11 +301,11 @@ def _apply_alone(session: Session, effect: _Effect, effects: Effects, now: datet
 
 
 def _is_the_databases(error: Exception) -> bool:
-    """Whether the database, or the connection to it, failed: no fault of the message."""
+    """Whether the database failed, or the connection to it, or waits for a recovery: no fault of the message."""
     if isinstance(error, sa.exc.DBAPIError):
         of_the_message = isinstance(error, sa.exc.IntegrityError | sa.exc.DataError)
         return not of_the_message and not isinstance(error.orig, psycopg.errors.RaiseException)
-    return isinstance(error, sa.exc.TimeoutError)
+    return isinstance(error, sa.exc.TimeoutError | RecoveryNeeded)
 
 
 def _write(session: Session, plan: _Plan, *, source: str, taken: Mapping[UUID, int], now: datetime) -> None:

@@ -23,7 +23,7 @@ class MessageNotFound(DomainError):
 
 
 class PeerNotFound(DomainError):
-    """Nothing was ever sent to a peer of this code."""
+    """Nothing was ever sent to a peer of this code, or it waits for a recovery, which alone lets it go on."""
 
 
 PROBLEMS: Mapping[type[DomainError], Problem] = {
@@ -36,8 +36,11 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
     PeerNotFound: Problem(
         "exchange-peer-not-found",
         HTTPStatus.NOT_FOUND,
-        Words("ไม่พบคู่แลกเปลี่ยน", "There is no such peer"),
-        Words("โปรดตรวจสอบรหัสของคู่แลกเปลี่ยน", "Compare the peer's code with the configuration."),
+        Words("ไม่พบคู่แลกเปลี่ยน หรือรอการกู้ข้อมูล", "There is no such peer, or it waits for a recovery"),
+        Words(
+            "โปรดตรวจสอบรหัสของคู่แลกเปลี่ยน หรือรันคำสั่ง exchange recover",
+            "Compare the peer's code with the configuration, or run `exchange recover`.",
+        ),
     ),
 }
 
@@ -205,13 +208,14 @@ _SETTLE = Query(
         settled_at=sa.bindparam("now"),
     )
 )
+_NOT_RESTORED = peers.c.pause.is_distinct_from("restored")
 _PAUSE = Query(
     sa.update(peers)
-    .where(peers.c.code == sa.bindparam("peer"))
+    .where(peers.c.code == sa.bindparam("peer"), _NOT_RESTORED)
     .values(pause="operator", paused_at=sa.bindparam("now"), pause_reason=sa.bindparam("reason"))
 )
 _RESUME = Query(
     sa.update(peers)
-    .where(peers.c.code == sa.bindparam("peer"))
+    .where(peers.c.code == sa.bindparam("peer"), _NOT_RESTORED)
     .values(pause=None, paused_at=None, pause_reason=None, failures=0, silent_since=None, next_attempt_at=None)
 )

@@ -1,24 +1,30 @@
 """Owing a message: it is written in the transaction of the change that it tells of, or neither is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, SessionTransaction
 
 from exchange.canonical import canonical, digest_of
-from exchange.tables import outbox, outgoing
+from exchange.tables import outbox
 from exchange.waking import Bell
 from schemas import BATCH_BYTES, Message, Wire, type_of
 from servicekit.database import Query, Sessions
 from servicekit.ids import uuid7
 from servicekit.observing import current_request_id
+from servicekit.problems import DomainError, Problem
+from servicekit.words import Words
 
 RETRIED_FOR = timedelta(days=7)
 MESSAGE_BYTES = BATCH_BYTES - len(b'{"messages":[]}')
 """A message larger than this fits into no batch."""
+
+RECOVERING = "exchange recovering"
+"""Set in the info of sessions that may owe messages although their peer waits for a recovery: the recovery's own."""
 
 _SENDER = "exchange sender"
 _OWED = "exchange owed"
@@ -26,6 +32,23 @@ _OWED = "exchange owed"
 
 class MessageTooLargeError(ValueError):
     """The message is larger than any batch. Long texts are bounded, so this is a fault of its maker."""
+
+
+class RecoveryNeeded(DomainError):
+    """The database was restored or moved, and what was sent since is not known: no sequence can be given yet."""
+
+
+PROBLEMS: Mapping[type[DomainError], Problem] = {
+    RecoveryNeeded: Problem(
+        "exchange-recovery-needed",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        Words("ต้องกู้ข้อมูลการแลกเปลี่ยนก่อน", "The exchange has to be recovered first"),
+        Words(
+            "ฐานข้อมูลถูกกู้คืนหรือย้ายที่ ผู้ดูแลระบบต้องรันคำสั่ง exchange recover {peer} ก่อน",
+            "The database was restored or moved: an operator has to run `exchange recover {peer}` first.",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +86,16 @@ def owe(
         subject: the referral's id.
         now: shown to people as the message's time, and the beginning of its 7 days.
         sequence: only for a tombstone: that of the message for which it stands.
+
+    Raises:
+        RecoveryNeeded: the peer waits for a recovery.
     """
     sender: Sender = session.info[_SENDER]
     if sequence is None:
-        sequence = _NEXT_SEQUENCE.scalar(session, peer=to, subject=subject)
+        recovering = session.info.get(RECOVERING, False)
+        sequence = _NEXT_SEQUENCE.scalar(session, peer=to, subject=subject, recovering=recovering)
+        if sequence is None:
+            raise RecoveryNeeded(peer=to)
     kind = type_of(body)
     message = Message.model_validate(
         {
@@ -115,15 +144,18 @@ def _ring(session: Session, transaction: SessionTransaction) -> None:
 
 
 _NEXT_SEQUENCE = Query(
-    insert(outgoing)
-    .values(peer=sa.bindparam("peer"), subject=sa.bindparam("subject"), last_sequence=1)
-    .on_conflict_do_update(index_elements=["peer", "subject"], set_={"last_sequence": outgoing.c.last_sequence + 1})
-    .returning(outgoing.c.last_sequence)
+    sa.text("""
+        INSERT INTO exchange_outgoing (peer, subject, last_sequence)
+        SELECT :peer, CAST(:subject AS uuid), 1
+        WHERE :recovering OR NOT EXISTS (SELECT FROM exchange_peers WHERE code = :peer AND pause = 'restored')
+        ON CONFLICT (peer, subject) DO UPDATE SET last_sequence = exchange_outgoing.last_sequence + 1
+        RETURNING last_sequence
+    """)
 )
 
 # Due at once: by the database's clock where this machine's is ahead of it, as relays go by that.
 _OWE = Query(
-    insert(outbox).values(
+    sa.insert(outbox).values(
         id=sa.bindparam("id"),
         peer=sa.bindparam("peer"),
         subject=sa.bindparam("subject"),

@@ -25,6 +25,7 @@ from exchange.inbox import Effects, apply_again_to, read_batch, take
 from exchange.operating import apply_again
 from exchange.outbox import RETRIED_FOR, wake_after_commit
 from exchange.parties import FEED_PATH, LEDGER_PATH, RECEIPTS_PATH, Exchange, Peer
+from exchange.restored import recognise, recovering, settle
 from exchange.tables import reconciliations
 from schemas import (
     BATCH_MESSAGES,
@@ -184,7 +185,17 @@ class Reconciler:
 
         First it learns what it had sent, so that no sequence is given twice; then it reads on in the peer's feed;
         then both ledgers are compared; then its records are made to say again what the messages of both sides say.
+        Unless that failed, the peer is spoken with again.
         """
+        recognise(self._sessions, self._exchange.peers)
+        with recovering(self._sessions):
+            found = self._recover(peer, since)
+        if found.outcome != "failed":
+            with self._sessions.begin() as session:
+                settle(session, peer.code)
+        return found
+
+    def _recover(self, peer: Peer, since: datetime) -> Reconciliation:
         began_at = utc_now()
         with self._sessions.begin() as session:
             if _FOREIGN.scalar(session):

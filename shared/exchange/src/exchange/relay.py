@@ -10,6 +10,7 @@ are made by this machine's clock.
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
+from exchange.fetching import Enquirer
 from exchange.metrics import ExchangeMetrics
 from exchange.parties import Exchange, Peer
+from exchange.restored import look_back, recognise, waiting_for_recovery
 from schemas import BATCH_BYTES, BATCH_MESSAGES, Disposition, Receipt
 from servicekit.backoff import backoff_seconds
 from servicekit.clock import utc_now
@@ -48,6 +51,8 @@ class RelaySettings:
     lease_seconds: float = 12.0
     poll_seconds: float = 2.0
     """How often to look without having been woken."""
+    look_back_seconds: float = 30.0
+    """How often to look whether the database was restored, and to ask a peer that did not answer what it knows."""
     probe_at_most_seconds: float = 60.0
     """While a peer does not answer, one probe goes out at least this often."""
     refused_first_seconds: float = 15.0
@@ -146,6 +151,8 @@ class Relay:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._courier = courier or Courier(exchange, timeout_seconds=self._settings.timeout_seconds)
+        self._enquirer = Enquirer(exchange, timeout_seconds=self._settings.timeout_seconds)
+        self._looked_back: set[str] = set()
         self._backlog = {code: threading.Event() for code in exchange.peers}
 
     def run(self, stop: threading.Event) -> None:
@@ -170,13 +177,37 @@ class Relay:
     def close(self) -> None:
         """Close the connections to peers; `run` does so by itself."""
         self._courier.close()
+        self._enquirer.close()
 
     def _serve(self, peer: Peer, stop: threading.Event) -> None:
         bell = self._exchange.bell
+        look_at = 0.0
         while not stop.is_set():
             heard = bell.heard()
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + self._settings.look_back_seconds
+                if not self._look_back(peer):
+                    look_at = 0.0
+                    stop.wait(self._settings.poll_seconds)
+                    continue
             if self._round_whatever_happens(peer, stop) is Round.IDLE:
                 bell.wait(heard, self._settings.poll_seconds)
+
+    def _look_back(self, peer: Peer) -> bool:
+        """See whether our database was restored, before anything is sent; False when it cannot be seen.
+
+        Now and then it is looked for again, should it have been put back under us. The peer is asked once, and then
+        only while it waits for a recovery.
+        """
+        try:
+            recognise(self._sessions, self._exchange.peers)
+            asked = peer.code in self._looked_back and peer.code not in waiting_for_recovery(self._sessions)
+            if not asked and look_back(self._enquirer, self._sessions, peer):
+                self._looked_back.add(peer.code)
+        except Exception as error:  # noqa: BLE001  # whatever it was: the relay goes on
+            log.error("relay failed", peer=peer.code, **describe(error))  # noqa: TRY400  # as below
+            return False
+        return True
 
     def _help(self, peer: Peer, stop: threading.Event) -> None:
         """Send beside `_serve` for as long as there is a backlog; asks nothing of the database otherwise."""
@@ -389,7 +420,7 @@ _PROBE = Query(
         UPDATE exchange_peers
         SET next_attempt_at = coalesce(CAST(:now AS timestamptz), clock_timestamp())
                               + make_interval(secs => :lease_seconds)
-        WHERE code = :peer AND pause IS DISTINCT FROM 'operator'
+        WHERE code = :peer AND coalesce(pause, 'refused') = 'refused'
           AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true)
     """)
 )
@@ -416,7 +447,7 @@ _CLAIM = Query(
             SELECT set_config('synchronous_commit', 'off', true)
         ), gate AS MATERIALIZED (
             SELECT failures, pause, batch_limit,
-                   pause IS DISTINCT FROM 'operator'
+                   coalesce(pause, 'refused') = 'refused'
                    AND coalesce(next_attempt_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()), true) AS open
             FROM exchange_peers WHERE code = :peer
         ), allowed AS MATERIALIZED (
@@ -505,8 +536,8 @@ _SUCCEEDED = Query(
         UPDATE exchange_peers
         SET failures = 0, silent_since = NULL, next_attempt_at = NULL,
             pause = nullif(pause, 'refused'),
-            paused_at = CASE WHEN pause = 'operator' THEN paused_at END,
-            pause_reason = CASE WHEN pause = 'operator' THEN pause_reason END,
+            paused_at = CASE WHEN pause <> 'refused' THEN paused_at END,
+            pause_reason = CASE WHEN pause <> 'refused' THEN pause_reason END,
             batch_limit = least(100, batch_limit + CAST(:sent >= batch_limit AS int)),
             last_success_at = coalesce(CAST(:now AS timestamptz), clock_timestamp())
         WHERE code = :peer AND (

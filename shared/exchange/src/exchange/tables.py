@@ -18,7 +18,8 @@ peers = sa.Table(
     sa.Column("code", sa.Text, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # Failed requests in a row.
     sa.Column("silent_since", _Moment),  # Since when it has not answered; null when it does.
-    sa.Column("pause", sa.Text),  # refused: it refuses what we send; operator: a person said so.
+    # refused: it refuses what we send; operator: a person said so; restored: our database has to be recovered first.
+    sa.Column("pause", sa.Text),
     sa.Column("paused_at", _Moment),
     sa.Column("pause_reason", sa.Text),
     sa.Column("next_attempt_at", _Moment),  # The next probe; null when nothing is wrong.
@@ -27,6 +28,14 @@ peers = sa.Table(
     sa.Column("last_problem", sa.Text),
 )
 """How it stands with each peer that this party sends to."""
+
+home = sa.Table(
+    "exchange_home",
+    metadata,
+    sa.Column("single", sa.Boolean, primary_key=True, server_default="true"),  # There is one row at most.
+    sa.Column("place", sa.Text, nullable=False),  # Cluster and database: another one was restored, or moved.
+)
+"""Where this database lay when it was used last."""
 
 outgoing = sa.Table(
     "exchange_outgoing",

@@ -24,7 +24,7 @@ class PeerStatus(BaseModel):
     quarantined: int
     """Messages received from it that could not be applied."""
     pause: str | None
-    """`refused` while it refuses what we send, `operator` while a person said so."""
+    """`refused` while it refuses what we send, `operator` while a person said so, `restored` until a recovery."""
     pause_reason: str | None
     silent_since: datetime | None
     failures: int

@@ -65,7 +65,8 @@ class Faults:
     def __init__(self, chosen: Collection[Fault], *, share: float = 0.3, seed: str = "") -> None:
         self._taking = sorted(set(chosen) - _SENDING)
         self._sending = set(chosen) & _SENDING
-        self._share = share
+        self.share = share
+        """May be changed at any time."""
         self._chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
         self._lock = threading.Lock()
         self.happened: Counter[Fault] = Counter()
@@ -73,7 +74,7 @@ class Faults:
     def of_request(self) -> Fault | None:
         """The fault of the next request that comes in."""
         with self._lock:
-            if not self._taking or self._chance.random() >= self._share:
+            if not self._taking or self._chance.random() >= self.share:
                 return None
             fault = self._chance.choice(self._taking)
             self.happened[fault] += 1
@@ -82,7 +83,7 @@ class Faults:
     def of_sending(self, fault: Fault) -> bool:
         """Whether the next thing that it sends suffers this one."""
         with self._lock:
-            if fault not in self._sending or self._chance.random() >= self._share:
+            if fault not in self._sending or self._chance.random() >= self.share:
                 return False
             self.happened[fault] += 1
             return True

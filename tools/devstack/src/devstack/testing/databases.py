@@ -58,14 +58,17 @@ class KillableCluster:
         self._server.create_database(name)
         return self._server.url(name)
 
-    def kill_and_restart(self) -> None:
-        """Kill the server by SIGKILL, and return when it has recovered and is ready again.
+    def kill(self) -> None:
+        """Kill the server by SIGKILL, as it stands."""
+        os.kill(int(self._pid_file.read_text("ascii").split()[0]), signal.SIGKILL)
+        self._running.close()
+
+    def start_again(self) -> None:
+        """Return when it has recovered from its log and is ready again.
 
         Raises:
             RuntimeError: another program has got its port meanwhile.
         """
-        os.kill(int(self._pid_file.read_text("ascii").split()[0]), signal.SIGKILL)
-        self._running.close()
         server = self._running.enter_context(self._cluster.running())
         if server != self._server:
             raise RuntimeError("PostgreSQL had to take another port")

@@ -7,12 +7,12 @@ with running_pair(centre_url, office_url, folder) as pair:
 
 import contextlib
 import itertools
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, LiteralString
 
 import psycopg
@@ -40,12 +40,16 @@ class Pair:
     office_process: ServiceProcess
     centre_relay: Process
     """A relay of the Centre as a process of its own; not started, and needed only when `centre_relays` is false."""
+    office_relay: Process
+    """A relay of the Office as a process of its own; not started, and needed only when `office_relays` is false."""
     centre_database: str
     office_database: str
     centre_keys: Path
     office_keys: Path
     line: Line | None
     """The proxy in front of the Office, if there is one."""
+    line_back: Line | None
+    """The proxy in front of the Centre, if there is one."""
     run: Mapping[str, Any]
     """What `run.json` would say of the two."""
 
@@ -82,13 +86,26 @@ class Pair:
 
 @contextlib.contextmanager
 def running_pair(
-    centre_database: str, office_database: str, folder: Path, *, with_line: bool = False, centre_relays: bool = True
+    centre_database: str,
+    office_database: str,
+    folder: Path,
+    *,
+    with_line: bool = False,
+    with_line_back: bool = False,
+    centre_relays: bool = True,
+    office_relays: bool = True,
+    more_agencies: Mapping[str, str] = MappingProxyType({}),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Pair]:
     """Both services on migrated databases, ready; killed at the end. Their logs stay in `folder`.
 
     Args:
         with_line: put a `Line` in front of the Office.
+        with_line_back: put a `Line` in front of the Centre.
         centre_relays: whether the Centre's service sends by itself; otherwise start `centre_relay`.
+        office_relays: the same for the Office.
+        more_agencies: the base URLs of other parties that the Centre refers to, by their codes.
+        settings: more environment variables, for both.
     """
     folder.mkdir(parents=True, exist_ok=True)
     centre, office = our_services(*free_ports(2))
@@ -98,8 +115,9 @@ def running_pair(
         development_issuer.make_key_file(path)
     development_issuer.write_public_keys(issuer, issuer_public)
     with contextlib.ExitStack() as exits:
-        line = exits.enter_context(Line(office.port)) if with_line else None
-        urls = {"center1111": centre.url, "chumchon": line.url if line else office.url}
+        line = exits.enter_context(Line(office.port, senders_keys=keys[centre.code])) if with_line else None
+        back = exits.enter_context(Line(centre.port, senders_keys=keys[office.code])) if with_line_back else None
+        urls = {"center1111": back.url if back else centre.url, "chumchon": line.url if line else office.url}
 
         def environment(service: Service, peer: Service, database: str, *, relays: bool) -> Mapping[str, str]:
             files = {f"{service.code.upper()}_FILES_URL": (folder / "files" / service.code).absolute().as_uri()}
@@ -107,20 +125,23 @@ def running_pair(
                 service,
                 database_url=database,
                 public_url=urls[service.code],
-                peers={peer.code: urls[peer.code]},
+                peers={peer.code: urls[peer.code]} | (dict(more_agencies) if service is centre else {}),
                 issuer_jwks=issuer_public,
                 exchange_keys=keys[service.code],
                 relay_in_service=relays,
                 attachments=folder / "attachments" / service.code,
             )
-            return {**told, **files}
+            return {**told, **files, **settings}
 
         of_centre = environment(centre, office, centre_database, relays=centre_relays)
-        of_office = environment(office, centre, office_database, relays=True)
+        of_office = environment(office, centre, office_database, relays=office_relays)
         centre_process = ServiceProcess(centre, of_centre, folder)
         office_process = ServiceProcess(office, of_office, folder)
-        relay = Process("center1111-relay", (sys.executable, "-m", "center1111", "relay"), of_centre, folder)
-        for process in (centre_process, office_process, relay):
+        relay, relay_back = (
+            Process(f"{service.code}-relay", (*service.command, "relay"), its_own, folder)
+            for service, its_own in ((centre, of_centre), (office, of_office))
+        )
+        for process in (centre_process, office_process, relay, relay_back):
             exits.callback(process.kill)
         for process in (centre_process, office_process):
             process.start()
@@ -137,11 +158,13 @@ def running_pair(
             centre_process,
             office_process,
             relay,
+            relay_back,
             centre_database,
             office_database,
             keys[centre.code],
             keys[office.code],
             line,
+            back,
             run,
         )
 

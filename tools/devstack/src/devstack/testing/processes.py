@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import httpx2
 
 from devstack.ports import HOST
 from devstack.stack import Service
+from devstack.testing.wrong_clock import with_clock_off_by
 from servicekit import guard
 from servicekit.testing import eventually
 
@@ -31,15 +33,19 @@ class Process:
         self._running: subprocess.Popen[bytes] | None = None
         self._needed = contextlib.ExitStack()
 
-    def start(self) -> None:
-        """Start it; it need not be ready yet."""
+    def start(self, *, skew: timedelta = timedelta(0)) -> None:
+        """Start it, perhaps with a clock that is wrong by so much; it need not be ready yet."""
         if self._running is not None:
             raise RuntimeError(f"{self.log.stem} runs already")
         needed = self._needed.enter_context(self._lifeline.open("ab"))
         fcntl.flock(needed, fcntl.LOCK_SH)
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
-                guard.guarded(self._command, self._lifeline, stop_signal=signal.SIGKILL),
+                guard.guarded(
+                    with_clock_off_by(skew, self._command) if skew else self._command,
+                    self._lifeline,
+                    stop_signal=signal.SIGKILL,
+                ),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -68,10 +74,15 @@ class ServiceProcess(Process):
         super().__init__(service.code, (*service.command, "serve"), environment, folder)
         self._service = service
 
-    def start(self) -> None:
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return self._service.url
+
+    def start(self, *, skew: timedelta = timedelta(0)) -> None:
         """Start it as soon as its port is free: the kernel takes a moment to bury its killed predecessor."""
         eventually(self._port_is_free)
-        super().start()
+        super().start(skew=skew)
 
     def wait_until_ready(self) -> None:
         """Return when it says that it is ready."""

@@ -1,0 +1,138 @@
+"""The promise under fire: both services, their relays and their databases as real processes, and a bad line between.
+
+Complaints live their lives by HTTP while everything is killed, slowed, filled and misled at random. The short form runs
+with all tests; the long form: `FAULT_ROUNDS=40 pytest tests/faults`. `FAULT_SEED` repeats a run's choices; what the
+machine's timing adds to them differs each time.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from devstack.testing.databases import KillableCluster, migrate
+from devstack.testing.disks import NoSmallDiskError, small_disk
+from devstack.testing.pair import Pair, running_pair
+from servicekit.testing import eventually
+
+from .judging import Verdict
+from .lives import Lived, Village
+from .weather import Weather
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+LONG = ROUNDS > 20
+SEED = os.environ.get("FAULT_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
+PEOPLE = 6
+"""Officers who see complaints through their lives at the same time."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made there
+DISK_MEBIBYTES = 48
+LEAST_ACTS = 40
+"""So much is done at least, however slow the machine is: what is not done in bad weather is done after it."""
+
+SETTLED_SECONDS = 300.0
+SETTINGS = {"CENTER1111_PUBLIC_READ_RATE": "100000/minute"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where the databases lie: in memory if there is one, as killing processes does not harm what is there."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(prefix="test-faults-", dir=MEMORY))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def weather(folder: Path, tmp_path: Path) -> Iterator[Weather]:
+    """Both sides with a PostgreSQL, a service and a relay of their own, and lines that can be bent."""
+    with ExitStack() as exits:
+        clusters = {side: exits.enter_context(KillableCluster(folder / side)) for side in ("centre", "office")}
+        centre = clusters["centre"].create_database("center1111")
+        office = clusters["office"].create_database("chumchon")
+        migrate("center1111", centre)
+        migrate("chumchon", office)
+        try:
+            disk = exits.enter_context(small_disk(office, "exchange_inbox", mebibytes=DISK_MEBIBYTES))
+        except NoSmallDiskError:  # only root can have one: elsewhere no disk gets full
+            disk = None
+        pair = exits.enter_context(
+            running_pair(
+                centre,
+                office,
+                tmp_path / "pair",
+                with_line=True,
+                with_line_back=True,
+                centre_relays=False,
+                office_relays=False,
+                settings=SETTINGS,
+            )
+        )
+        pair.centre_relay.start()
+        pair.office_relay.start()
+        yield Weather(pair, clusters, disk, SEED)
+
+
+def live_on(village: Village, numbers: Iterator[int], stop: threading.Event) -> list[Lived]:
+    """See one complaint after the other through its life, until it is time to stop."""
+    lived = []
+    while not stop.is_set():
+        lived.append(village.live(next(numbers)))
+    return lived
+
+
+def let_time_pass(pair: Pair) -> None:
+    """What failed is due now: hours that a short run does not have."""
+    for url in (pair.centre_database, pair.office_database):
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE exchange_outbox SET due_at = now() WHERE state = 'queued' AND lease IS NULL")
+            connection.execute("UPDATE exchange_peers SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+
+
+def nothing_is_owed(pair: Pair) -> bool:
+    """Whether all is delivered; a short run does not wait for the times at which things are tried again."""
+    if not LONG:
+        let_time_pass(pair)
+    return all(row["state"] != "queued" for side in ("centre", "office") for row in pair.outbox(side))
+
+
+def test_nothing_is_lost_although_everything_breaks(weather: Weather, capsys: pytest.CaptureFixture[str]) -> None:
+    """Applied once and in order or listed with its reason; complainants see the Office's last word; ledgers equal."""
+    pair, began = weather.pair, time.monotonic()
+    village = Village(pair.centre, pair.office, SEED)
+    numbers, stop = count(1), threading.Event()
+    weather.begin(slow_seconds=10.0 if LONG else 1.0)
+    with ThreadPoolExecutor(PEOPLE) as people:
+        lives = [people.submit(live_on, village, numbers, stop) for _ in range(PEOPLE)]
+        try:
+            for _ in range(ROUNDS):
+                weather.round(longest_seconds=10.0 if LONG else 1.5)
+            weather.clear_up()
+            eventually(lambda: village.acts.total() >= LEAST_ACTS, within_seconds=SETTLED_SECONDS)
+        finally:
+            stop.set()
+        lived = [one for life in lives for one in life.result()]
+    eventually(lambda: nothing_is_owed(pair), within_seconds=SETTLED_SECONDS)
+    verdict = Verdict(pair)
+    assert [] == list(verdict.losses(lived)), f"FAULT_SEED={SEED}"
+    with capsys.disabled():
+        print(  # noqa: T201  # what was tried is the result of this test
+            f"\n{len(lived)} complaints with {village.acts.total()} acts ({village.crossed} more crossed) and"
+            f" {verdict.messages} messages in {time.monotonic() - began:.0f} s (FAULT_SEED={SEED}),"
+            f" {weather.happened.total()} faults of {len(weather.happened)} kinds: 0 lost, 0 doubled, 0 out of order,"
+            f" ledgers equal, each complainant sees the last answer\n  listed with a reason: {dict(verdict.listed)}"
+            f"\n  acts: {dict(village.acts.most_common())}\n  faults: {dict(weather.happened.most_common())}"
+        )
