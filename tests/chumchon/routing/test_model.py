@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from chumchon.routing.model import TrainedModel
+from chumchon.routing.model import NEVER_ALONE, TrainedModel
 from chumchon.routing.rules import Method, first_rules, route
-from chumchon.routing.training import NEVER_ALONE, Example, Figures, judge, train
+from chumchon.routing.texts import CaseText
+from chumchon.routing.training import Example, Figures, judge, train
 from chumchon.work_groups import OTHER, Topic, work_group_of
 
 PLACES = ["บ้านหนองบัว", "ตำบลท่าทราย", "ชุมชนวัดใหม่", "หมู่ 4", "บ้านโคกสูง", "ชุมชนริมน้ำ"]
@@ -24,7 +25,7 @@ EXAMPLES = [
     for pattern in patterns
     for place in PLACES
 ]
-TERMS = {topic.value: terms for topic, terms in first_rules().topics.items()}
+TERMS = first_rules().labels
 
 
 def group_of(label: str) -> str:
@@ -56,14 +57,14 @@ def model(trained: tuple[TrainedModel, Figures]) -> TrainedModel:
 )
 def test_it_learns_from_examples_and_terms(model: TrainedModel, text: str, label: str) -> None:
     """The likeliest label is the right one, for topics that had examples and for those that had terms alone."""
-    probabilities = model.read(text).probabilities
+    probabilities = model.read(CaseText(text)).probabilities
     assert label == max(probabilities, key=probabilities.__getitem__)
     assert sum(probabilities.values()) == pytest.approx(1)
 
 
 def test_it_says_which_words_moved_it(model: TrainedModel) -> None:
     """The word that decides is the strongest reason, and speaks against other labels."""
-    reading = model.read("ที่บ้านมีการทุจริต")
+    reading = model.read(CaseText("ที่บ้านมีการทุจริต"))
     reasons = reading.reasons(Topic.COMPLAINTS)
     assert "ทุจริต" == reasons[0].term
     assert 0 < reasons[0].weight
@@ -72,10 +73,10 @@ def test_it_says_which_words_moved_it(model: TrainedModel) -> None:
 
 def test_it_admits_what_it_does_not_know(model: TrainedModel) -> None:
     """Where no word was learned, it says so; the empty text too."""
-    assert model.read("ทุจริต").knows_words
-    assert not model.read("qwerty ฬฬฬ").knows_words
-    assert not model.read("").knows_words
-    assert () == model.read("").reasons(Topic.COMPLAINTS)
+    assert model.read(CaseText("ทุจริต")).knows_words
+    assert not model.read(CaseText("qwerty ฬฬฬ")).knows_words
+    assert not model.read(CaseText("")).knows_words
+    assert () == model.read(CaseText("")).reasons(Topic.COMPLAINTS)
 
 
 def test_what_belongs_to_nobody_stays_in_triage(model: TrainedModel) -> None:
@@ -95,7 +96,7 @@ def test_it_survives_being_stored(model: TrainedModel) -> None:
     stored = model.to_bytes()
     again = TrainedModel.from_bytes(stored)
     text = "เงินงวดของบ้านดอนยังไม่โอน"
-    assert model.read(text).probabilities == again.read(text).probabilities
+    assert model.read(CaseText(text)).probabilities == again.read(CaseText(text)).probabilities
     assert model.threshold == again.threshold
     assert stored == again.to_bytes()
 
@@ -112,6 +113,21 @@ def test_training_is_deterministic(trained: tuple[TrainedModel, Figures]) -> Non
     model, figures = train(EXAMPLES, TERMS, group_of=group_of)
     assert trained[0].to_bytes() == model.to_bytes()
     assert trained[1] == figures
+
+
+def test_it_teaches_itself_from_texts_without_a_label() -> None:
+    """A word that stands beside a known term in unlabelled texts comes to speak for that term's topic, and not more."""
+    beside = [f"{place} ยักยอกกับเสี่ยโรงสี ครั้งที่ {number}" for place in PLACES for number in range(6)]
+    text = CaseText("เสี่ยโรงสี")
+    alone, taught = (train([], TERMS, unlabelled=texts)[0].read(text) for texts in ((), beside))
+    assert taught.probabilities[Topic.COMPLAINTS] > alone.probabilities[Topic.COMPLAINTS]
+    assert taught.probabilities[Topic.TRAINING] < taught.probabilities[Topic.COMPLAINTS]
+
+
+def test_what_has_a_label_is_not_also_read_without_it() -> None:
+    """A text that people judged is an example alone."""
+    texts = [example.text for example in EXAMPLES]
+    assert train(EXAMPLES, TERMS)[0].to_bytes() == train(EXAMPLES, TERMS, unlabelled=texts)[0].to_bytes()
 
 
 def test_equal_texts_count_once() -> None:

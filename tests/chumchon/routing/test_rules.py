@@ -16,6 +16,7 @@ from chumchon.routing.rules import (
     route,
     rules_from,
 )
+from chumchon.routing.texts import CaseText
 from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, work_group_of
 
 TEXTS: list[tuple[str, Topic]] = [
@@ -140,9 +141,25 @@ def test_a_negative_weight_speaks_against() -> None:
     assert route("อบรม และ อบรมสั่งสอน ลูกหลาน", rules).abstained
 
 
+def test_a_second_group_keeps_a_case_in_triage() -> None:
+    """One group's terms must be all that is found, or nearly all."""
+    rules = small_rules(training={"อบรม": 1}, complaints={"ทุจริต": 4})
+    assert route("อบรม ทุจริต", rules).abstained
+    assert [Topic.COMPLAINTS, Topic.TRAINING] == [it.topic for it in route("อบรม ทุจริต", rules).proposals]
+
+
+def test_terms_of_nobody_keep_a_case_in_triage() -> None:
+    """What stands for other people's business speaks against every topic, and is told as a reason."""
+    rules = rules_from({"topics": {**SMALL, "training": {"อบรม": 3}}, "other": {"ใบขับขี่": 3}})
+    assert Topic.TRAINING == route("ต้องอบรมกี่ชั่วโมง", rules).topic
+    routing = route("ใบขับขี่ต้องอบรมกี่ชั่วโมง", rules)
+    assert routing.abstained
+    assert {TermWeight("อบรม", 3.0), TermWeight("ใบขับขี่", -3.0)} == set(routing.terms)
+
+
 def test_repeating_a_word_does_not_convince() -> None:
     """A term counts once, however often it is said."""
-    rules = small_rules(training={"อบรม": 1}, complaints={"ทุจริต": 3})
+    rules = small_rules(training={"อบรม": 0.5}, complaints={"ทุจริต": 4})
     assert Topic.COMPLAINTS == route("อบรม " * 50 + "ทุจริต", rules).topic
 
 
@@ -163,6 +180,9 @@ def test_repeating_a_word_does_not_convince() -> None:
         ({"topics": {**SMALL, "training": {"อ" * 101: 1}}}, "/topics/training/" + "อ" * 101),
         ({"topics": {**SMALL, "training": {"และ/หรือ": 9}}}, "/topics/training/และ~1หรือ"),
         ({"topics": {**SMALL, "training": {"เวที": 1, "เวที\u200b": 1}}}, "/topics/training/เวที\u200b"),
+        ({"topics": SMALL, "other": []}, "/other"),
+        ({"topics": SMALL, "other": {"น้ำประปา": 0}}, "/other/น้ำประปา"),
+        ({"topics": SMALL, "other": {"น้ำประปา": 1}, "ignored": ["น้ำประปา"]}, "/ignored/0"),
         ({"topics": SMALL, "ignored": "x"}, "/ignored"),
         ({"topics": SMALL, "ignored": [""]}, "/ignored/0"),
         ({"topics": SMALL, "ignored": ["คำเฉพาะของ training"]}, "/ignored/0"),
@@ -185,6 +205,11 @@ def test_every_fault_is_named_at_once() -> None:
 def test_rules_survive_being_stored() -> None:
     """What is stored is what was saved."""
     assert first_rules() == rules_from(first_rules().as_data())
+
+
+def test_rules_saved_without_other_still_hold() -> None:
+    """`other` came later than the first saved rules."""
+    assert {} == rules_from({"topics": SMALL}).other
 
 
 @pytest.mark.parametrize("topic", Topic)
@@ -219,9 +244,9 @@ class FakeModel:
     reading: Told
     threshold: float = 0.8
 
-    def read(self, text: str) -> Told:
+    def read(self, text: CaseText) -> Told:
         """Say what was told, whatever the text."""
-        assert text
+        assert text.normal
         return self.reading
 
 
@@ -254,6 +279,14 @@ def test_people_decide_where_rules_and_model_do_not_agree(reading: Told) -> None
     routing = route("สมัครอบรมหลักสูตรผู้นำ", first_rules(), FakeModel(reading))
     assert routing.abstained
     assert Topic.TRAINING in [proposal.topic for proposal in routing.proposals]
+
+
+def test_a_model_that_only_seconds_leaves_the_decision_to_the_rules() -> None:
+    """What abstains then is the rules, with the terms that were found; its opinion counts among the proposals."""
+    doubting = FakeModel(Told({"complaints": 0.9, "training": 0.1}), threshold=2.0)
+    routing = route("สมัครอบรมหลักสูตรผู้นำ", first_rules(), doubting)
+    assert (True, Method.RULE) == (routing.abstained, routing.method)
+    assert {Topic.TRAINING, Topic.COMPLAINTS} == {proposal.topic for proposal in routing.proposals}
 
 
 def test_rules_need_no_database() -> None:

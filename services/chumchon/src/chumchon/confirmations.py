@@ -6,6 +6,7 @@ rerouted) ceases to be one by itself: nothing is copied.
 """
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -34,3 +35,10 @@ confirmations: sa.Select[Any] = (
     .where(sa.or_(_not_ours, _ours), Case.erased_at.is_(None))
 )
 """Rows of id, subject, details, label and work group of every confirmed case whose words are still there."""
+
+unconfirmed: sa.Select[UUID, str, str] = (
+    sa.select(Case.id, Case.subject, Case.details)
+    .join(RoutingRecord, RoutingRecord.id == Case.routing_id)
+    .where(sa.not_(sa.or_(_not_ours, _ours)), Case.erased_at.is_(None))
+)
+"""Rows of id, subject and details of the cases of which nobody has said yet where they belong, and whose words are still there."""

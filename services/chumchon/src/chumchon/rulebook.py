@@ -1,4 +1,4 @@
-"""What routing goes by now: the rules in force and the model in force.
+"""What routing goes by now: the rules in force, and beside them the model in force or what the terms alone teach.
 
 Each version of either is immutable, so a process reads and compiles it once; which versions are in force is asked with
 every case, in one cheap statement, so that all processes change over at once.
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.records import ModelActivation, RoutingModel, RoutingRules
+from chumchon.routing.day_one import day_one_model
 from chumchon.routing.model import TrainedModel
 from chumchon.routing.rules import Rules, first_rules, rules_from
 from servicekit.database import Query
@@ -49,12 +50,20 @@ Value = TypeVar("Value")
 
 
 class RoutingBasis(NamedTuple):
-    """One version of the rules, and the model beside them where one is in force."""
+    """One version of the rules, and the model beside them.
+
+    `model_version` is None where no trained model is in force: then the rules decide, and `model` is what their terms
+    teach, which only seconds them.
+    """
 
     rules_version: int
     rules: Rules
     model_version: int | None
-    model: TrainedModel | None
+    model: TrainedModel
+
+    def with_rules(self, rules: Rules) -> "RoutingBasis":
+        """The same with other rules, not yet saved."""
+        return self._replace(rules=rules, model=day_one_model(rules) if self.model_version is None else self.model)
 
 
 class _Shelf(Generic[Key, Value]):
@@ -80,6 +89,7 @@ class _Shelf(Generic[Key, Value]):
 
 
 _compiled_rules: _Shelf[UUID, Rules] = _Shelf(4)
+_day_one_models: _Shelf[UUID | None, TrainedModel] = _Shelf(2)
 # A model takes tens of megabytes: the one in force, and the one before while a process changes over.
 _loaded_models: _Shelf[UUID, TrainedModel] = _Shelf(2)
 
@@ -90,7 +100,10 @@ def routing_basis(session: Session) -> RoutingBasis:
     rules = (
         first_rules() if found.rules_id is None else _compiled_rules.get(found.rules_id, partial(_read_rules, session))
     )
-    model = None if found.model_id is None else _loaded_models.get(found.model_id, partial(_read_model, session))
+    if found.model_id is None:
+        model = _day_one_models.get(found.rules_id, lambda _: day_one_model(rules))
+    else:
+        model = _loaded_models.get(found.model_id, partial(_read_model, session))
     return RoutingBasis(found.rules_version or FIRST_VERSION, rules, found.model_version, model)
 
 

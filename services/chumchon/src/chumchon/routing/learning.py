@@ -11,7 +11,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 from zlib import crc32
 
 import numpy as np
@@ -19,10 +20,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.codes import TrainingOutcome
-from chumchon.confirmations import confirmations
+from chumchon.confirmations import confirmations, unconfirmed
 from chumchon.records import Case, RoutingModel
+from chumchon.routing.model import TrainedModel
 from chumchon.routing.registry import activate, save_model
 from chumchon.routing.rules import CLEAR_SHARE, Rules, shares_of
+from chumchon.routing.texts import CaseText
 from chumchon.routing.training import FEW, Example, Figures, judge, train
 from chumchon.rulebook import RoutingBasis, routing_basis
 from chumchon.work_groups import OTHER, Topic, work_group_of
@@ -30,12 +33,15 @@ from servicekit.database import Query, Sessions
 
 LEARN_FROM: Final = 20_000
 """The newest confirmations count: rules and words of the programme change, and training stays within two minutes."""
+LEARN_BESIDE: Final = 5_000
+"""So many of the newest cases that nobody has confirmed tell how people write, while confirmations are few."""
 _HELD_BACK_OF: Final = 5
 _LABELS: Final = (*(topic.value for topic in Topic), OTHER)
 # Part of what a model is made of: to be changed when training changes, so that old examples are learned from again.
-_TRAINING: Final = 1
+_TRAINING: Final = 2
 
 _newest = Query(confirmations.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_FROM))
+_newest_unconfirmed = Query(unconfirmed.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_BESIDE))
 
 
 class NothingToLearn(Exception):
@@ -65,6 +71,7 @@ def learn(sessions: Sessions, *, by: str, now: datetime) -> Trained:
     with sessions() as session:
         basis = routing_basis(session)
         examples = _examples(session)
+        beside = [_text(row) for row in sorted(_newest_unconfirmed.all(session), key=_id)]
         last_material = session.scalar(sa.select(RoutingModel.material).order_by(RoutingModel.version.desc()).limit(1))
     learned, held_back = split(examples)
     if len(held_back) < FEW:
@@ -74,11 +81,11 @@ def learn(sessions: Sessions, *, by: str, now: datetime) -> Trained:
     material = _material(examples, basis.rules)
     if material == last_material:
         raise NothingToLearn("the newest model has learned from these confirmations and terms already")
-    terms = {topic.value: weights for topic, weights in basis.rules.topics.items()}
-    model, _ = train(learned, terms, group_of=_group_of)
-    figures = replace(
-        _judged(held_back, model.labels, lambda text: model.read(text).probabilities), threshold=model.threshold
-    )
+    # What is held back is not to be seen, not even without its label.
+    judged_by = {example.text for example in held_back}
+    beside = [text for text in beside if text not in judged_by]
+    model, _ = train(learned, basis.rules.labels, unlabelled=beside, group_of=_group_of)
+    figures = _judged_model(held_back, model)
     compared = _judged_basis(held_back, basis)
     better = is_better(figures, compared)
     with sessions.begin() as session:
@@ -122,10 +129,18 @@ def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
 
 
 def _examples(session: Session) -> list[Example]:
-    rows = sorted(_newest.all(session), key=lambda row: row.id)
     # Each text once, under what people decided last.
-    labels = {f"{row.subject}\n{row.details}": row.label for row in rows}
+    labels = {_text(row): row.label for row in sorted(_newest.all(session), key=_id)}
     return [Example(text, label) for text, label in labels.items()]
+
+
+def _id(row: Any) -> UUID:  # noqa: ANN401  # a row
+    found: UUID = row.id
+    return found
+
+
+def _text(row: Any) -> str:  # noqa: ANN401  # a row
+    return f"{row.subject}\n{row.details}"
 
 
 def _material(examples: Sequence[Example], rules: Rules) -> bytes:
@@ -134,11 +149,15 @@ def _material(examples: Sequence[Example], rules: Rules) -> bytes:
 
 
 def _judged_basis(held_back: Sequence[Example], basis: RoutingBasis) -> Figures:
-    if (present := basis.model) is not None:
-        figures = _judged(held_back, present.labels, lambda text: present.read(text).probabilities)
-        return replace(figures, threshold=present.threshold)
+    if basis.model_version is not None:
+        return _judged_model(held_back, basis.model)
     figures = _judged(held_back, _LABELS, lambda text: shares_of(text, basis.rules))
     return replace(figures, threshold=CLEAR_SHARE)
+
+
+def _judged_model(held_back: Sequence[Example], model: TrainedModel) -> Figures:
+    figures = _judged(held_back, model.labels, lambda text: model.read(CaseText(text)).probabilities)
+    return replace(figures, threshold=model.threshold)
 
 
 def _judged(held_back: Sequence[Example], labels: Sequence[str], read: Callable[[str], Mapping[str, float]]) -> Figures:

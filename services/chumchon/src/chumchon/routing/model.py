@@ -6,10 +6,9 @@ kept in the database is a handful of arrays.
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 from zlib import crc32
 
@@ -17,56 +16,70 @@ import numpy as np
 import numpy.typing as npt
 
 from chumchon.routing.rules import TermWeight
-from thaikit.text import normalise, segment
+from chumchon.routing.texts import CaseText
 
 Floats = npt.NDArray[np.float32]
 
-# The model reads less than the rules do: n-grams cost most of the time, and the subject comes first.
+# The model reads less than the rules do, and the subject comes first.
 READ_CHARACTERS: Final = 1_000
-CHARACTER_RUNS: Final = (2, 3, 4)
+RUNS: Final = (2, 3, 4)
 REASONS: Final = 8
 # A word in more than this share of the training texts says nothing about any of them.
 COMMON_SHARE: Final = 0.2
+NEVER_ALONE: Final = 2.0
+"""The threshold of a model that may never decide by itself, but only second the rules."""
+# Knuth's multiplier: neighbouring letters come to lie far apart.
+_SPREAD: Final = np.uint32(2_654_435_761)
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a text consists of: for each kind the features' numbers, and the stretch that each covers."""
+    """One kind of what a text consists of: the number of each feature in order, and the stretch that it covers."""
 
-    text: str
-    spans: Sequence[tuple[int, int]]
-    words: Sequence[int]
-    word_spans: Sequence[tuple[int, int]]
-    runs: Sequence[int]
-    run_spans: Sequence[tuple[int, int]]
+    numbers: npt.NDArray[np.uint32]
+    starts: npt.NDArray[np.intp]
+    ends: npt.NDArray[np.intp]
 
 
-def features_of(text: str) -> Features:
-    """Words, pairs of words, and runs of 2 to 4 characters, each as a number of 32 bits.
+def features_of(text: CaseText) -> tuple[Features, ...]:
+    """Words; pairs of words, next to each other or with one between; runs of 2 to 4 characters without tone marks.
 
-    Among some hundred thousand features a few share a number, which a linear model does not notice.
+    The words come first. Each feature is a number of 32 bits: among some hundred thousand a few share one, which a
+    linear model does not notice.
     """
-    normal = normalise(text[:READ_CHARACTERS])
-    spans = list(_word_spans(normal))
-    word_spans = spans + [(first[0], second[1]) for first, second in pairwise(spans)]
-    words = [crc32(b"w" + normal[start:end].encode()) for start, end in spans]
-    words += [
-        crc32(b"p" + normal[slice(*first)].encode() + b" " + normal[slice(*second)].encode())
-        for first, second in pairwise(spans)
-    ]
-    run_spans = [
-        (start, start + length) for length in CHARACTER_RUNS for start in range(max(0, len(normal) - length + 1))
-    ]
-    runs = [crc32(normal[start:end].encode()) for start, end in run_spans]
-    return Features(normal, spans, words, word_spans, runs, run_spans)
+    spans = words_of(text)
+    words = [text.normal[start:end].encode() for start, end in spans]
+    pairs = [(at, at + distance) for distance in (1, 2) for at in range(len(spans) - distance)]
+    return (
+        _features(map(crc32, words), spans),
+        _features(
+            (crc32(b"%d%b %b" % (last - first, words[first], words[last])) for first, last in pairs),
+            [(spans[first][0], spans[last][1]) for first, last in pairs],
+        ),
+        _runs(text),
+    )
 
 
-def _word_spans(text: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    for piece in segment(text):
-        if any(map(str.isalnum, piece)):
-            yield at, at + len(piece)
-        at += len(piece)
+def words_of(text: CaseText) -> Sequence[tuple[int, int]]:
+    """Where the words are that the model reads."""
+    return [span for span in text.words if span[1] <= READ_CHARACTERS]
+
+
+def _features(numbers: Iterable[int], spans: Sequence[tuple[int, int]]) -> Features:
+    places = np.array(spans, np.intp).reshape(-1, 2)
+    return Features(np.fromiter(numbers, np.uint32, len(spans)), places[:, 0], places[:, 1])
+
+
+def _runs(text: CaseText) -> Features:
+    """A run's number grows letter by letter, for all places of the text at once; a space leads in and out."""
+    origins = np.array(text.origins[: READ_CHARACTERS + 1], np.intp)
+    letters = np.frombuffer(f" {text.bare[:READ_CHARACTERS]} ".encode("utf-32-le"), np.uint32)
+    first, last = np.append(0, origins), np.append(origins, origins[-1])
+    kinds, number = [], letters
+    for length in RUNS:
+        number = number[: len(letters) - length + 1] * _SPREAD + letters[length - 1 :]
+        kinds.append((number, first[: len(number)], last[length - 1 :]))
+    return Features(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -118,15 +131,14 @@ class TrainedModel:
         except (OSError, KeyError, EOFError) as error:
             raise ValueError("not a stored routing model") from error
 
-    def read(self, text: str) -> "ModelReading":
+    def read(self, text: CaseText) -> "ModelReading":
         """Judge one text."""
-        return ModelReading(self, features_of(text))
+        return ModelReading(self, text)
 
-    def places(self, numbers: Sequence[int]) -> npt.NDArray[np.intp]:
+    def places(self, numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
         """For each feature its place among the model's, -1 when it was not learned."""
-        wanted = np.fromiter(numbers, np.uint32, len(numbers))
-        at = np.minimum(np.searchsorted(self.numbers, wanted), len(self.numbers) - 1)
-        return np.where(self.numbers[at] == wanted, at, -1)
+        at = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return np.where(self.numbers[at] == numbers, at, -1)
 
 
 def tf_idf(counts: Floats, idf: Floats) -> Floats:
@@ -139,19 +151,17 @@ def tf_idf(counts: Floats, idf: Floats) -> Floats:
 class ModelReading:
     """What a model made of one text."""
 
-    def __init__(self, model: TrainedModel, features: Features) -> None:
+    def __init__(self, model: TrainedModel, text: CaseText) -> None:
         self._model = model
-        self._features = features
-        self._parts = [
-            self._part(model.places(numbers), spans)
-            for numbers, spans in ((features.words, features.word_spans), (features.runs, features.run_spans))
-        ]
+        self._text = text
+        self._parts = [self._part(features) for features in features_of(text)]
 
-    def _part(self, places: npt.NDArray[np.intp], spans: Sequence[tuple[int, int]]) -> "_Part":
+    def _part(self, features: Features) -> "_Part":
+        places = self._model.places(features.numbers)
         learned = places >= 0
-        known, at, counts = np.unique(places[learned], return_inverse=True, return_counts=True)
+        known, which, counts = np.unique(places[learned], return_inverse=True, return_counts=True)
         values = tf_idf(counts.astype(np.float32), self._model.idf[known])
-        return _Part(known, counts, values, at, np.asarray(spans, np.intp).reshape(-1, 2)[learned])
+        return _Part(known, counts, values, which, features.starts[learned], features.ends[learned])
 
     @cached_property
     def probabilities(self) -> Mapping[str, float]:
@@ -164,8 +174,7 @@ class ModelReading:
     @property
     def knows_words(self) -> bool:
         """Whether a single word of the text was learned that does not stand in every other text."""
-        single = self._model.places(self._features.words[: len(self._features.spans)])
-        return bool((self._model.idf[single[single >= 0]] >= self._model.common_idf).any())
+        return bool((self._model.idf[self._parts[0].known] >= self._model.common_idf).any())
 
     def reasons(self, label: str) -> tuple[TermWeight, ...]:
         """The words that spoke most for and against a label, strongest first.
@@ -173,32 +182,33 @@ class ModelReading:
         What pairs of words and runs of characters said is shared out among the words that they cover.
         """
         row = self._model.labels.index(label)
-        steps = np.zeros(len(self._features.text) + 1)  # what is said of a letter less what is said of the one before
+        steps = np.zeros(len(self._text.normal) + 1)  # what is said of a letter less what is said of the one before
         for part in self._parts:
             told = self._model.weights[row, part.known] * part.values / part.counts
-            starts, ends = part.spans.T
-            shares = told[part.places] / (ends - starts)
-            steps += np.bincount(starts, shares, len(steps)) - np.bincount(ends, shares, len(steps))
+            shares = told[part.which] / np.maximum(part.ends - part.starts, 1)
+            steps += np.bincount(part.starts, shares, len(steps)) - np.bincount(part.ends, shares, len(steps))
         said = np.concatenate([[0.0], np.cumsum(steps).cumsum()])
         by_word: defaultdict[str, float] = defaultdict(float)
-        for start, end in self._features.spans:
-            by_word[self._features.text[start:end]] += float(said[end] - said[start])
+        for start, end in words_of(self._text):
+            by_word[self._text.normal[start:end]] += float(said[end] - said[start])
         strongest = sorted(by_word.items(), key=lambda item: (-abs(item[1]), item[0]))[:REASONS]
         return tuple(TermWeight(word, round(weight, 4)) for word, weight in strongest if round(weight, 4))
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The features of one kind that a text has and the model knows: each once, with how often and its value.
+    """The features of one kind that a text has and the model knows.
 
-    In the order of the text: which of them stands there (`places`), and where (`spans`, a row of start and end each).
+    `known` are their places in the model, each once, with `counts` and `values`; `which` names one of those for each
+    stretch of the text from `starts` to `ends`.
     """
 
     known: npt.NDArray[np.intp]
     counts: npt.NDArray[np.intp]
     values: Floats
-    places: npt.NDArray[np.intp]
-    spans: npt.NDArray[np.intp]
+    which: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    ends: npt.NDArray[np.intp]
 
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

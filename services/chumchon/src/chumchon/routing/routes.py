@@ -103,7 +103,9 @@ class RulesView(Versioned):
     """One version of the routing rules."""
 
     version: int = Field(description="0: those that the Office begins with.")
-    rules: dict[str, Any] = Field(description="`topics`: topic -> term -> weight; `ignored`: phrases that say nothing.")
+    rules: dict[str, Any] = Field(
+        description="`topics`: topic -> term -> weight; `other`: the same for what is none of ours; `ignored`: phrases."
+    )
     saved_at: datetime | None
     saved_by: str | None
     note: str | None
@@ -113,7 +115,8 @@ class NewRules(Body):
     """Rules to be saved as the next version."""
 
     rules: dict[str, Any] = Field(
-        description="`topics`: for each of the nine topics its terms and their weights, -5 to 5 and not 0; `ignored`."
+        description="`topics`: for each of the nine topics its terms and their weights, -5 to 5 and not 0; `other`: "
+        "terms of what belongs to none of them, such a case waits in triage; `ignored`: phrases that say nothing."
     )
     note: Annotated[str, Line(300)] | None = None
 
@@ -229,7 +232,7 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         for row in rows.values()
     ]
     basis = routing_basis(session)
-    trial = try_rules(past, basis.rules, changed, basis.model)
+    trial = try_rules(past, basis, basis.with_rules(changed))
     sight = sight_of(actor)
     seen = [
         change

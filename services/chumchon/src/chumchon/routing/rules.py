@@ -6,21 +6,22 @@ clear is left to people, with the two topics that are most likely.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Final, Protocol
 
 from chumchon.routing.terms import Terms
+from chumchon.routing.texts import CaseText
 from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, work_group_of
 from thaikit.text import normalise
 
-# The subject and the first page say what a case is about; reading on would cost time and blur the topic.
-READ_CHARACTERS: Final = 2_000
 # A topic is believed when its group holds this share of all that speaks, counted with `DOUBT`.
 CLEAR_SHARE: Final = 0.6
+# And when what speaks for any other group, or for nobody of ours, has no more than this share.
+FAINT_SHARE: Final = 0.15
 # Speaks against every topic, so that one weak term alone routes nothing.
 DOUBT: Final = 1.0
 # A term found with other tone marks than its own still speaks, but not as loud.
@@ -93,7 +94,7 @@ class Model(Protocol):
     def threshold(self) -> float:
         """The group's probability from which decisions on held-back cases were right often enough."""
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: CaseText) -> Reading:
         """Judge one text."""
 
 
@@ -115,38 +116,50 @@ class BrokenRules(ValueError):
 
 @dataclass(frozen=True)
 class Rules:
-    """Weighted terms by topic, and phrases that say nothing of the topic though terms stand in them."""
+    """Weighted terms by topic, and phrases that say nothing of the topic though terms stand in them.
+
+    `other` has the terms of what belongs to none of our topics: where one stands, people decide.
+    """
 
     topics: Mapping[Topic, Mapping[str, float]]
     ignored: tuple[str, ...] = ()
+    other: Mapping[str, float] = field(default_factory=dict)
     _terms: Terms = field(init=False, repr=False, compare=False)
-    _weights: Mapping[str, Mapping[Topic, float]] = field(init=False, repr=False, compare=False)
+    _weights: Mapping[str, Mapping[str, float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        weights: defaultdict[str, dict[Topic, float]] = defaultdict(dict, {phrase: {} for phrase in self.ignored})
-        for topic, terms in self.topics.items():
+        weights: defaultdict[str, dict[str, float]] = defaultdict(dict, {phrase: {} for phrase in self.ignored})
+        for label, terms in self.labels.items():
             for term, weight in terms.items():
-                weights[term][topic] = weight
+                weights[term][label] = weight
         object.__setattr__(self, "_weights", weights)
         object.__setattr__(self, "_terms", Terms(weights))
 
-    def matches(self, text: str) -> Iterator[tuple[str, Mapping[Topic, float]]]:
+    @property
+    def labels(self) -> Mapping[str, Mapping[str, float]]:
+        """The terms of each topic and of `OTHER`, as a model learns them."""
+        return {**{topic.value: terms for topic, terms in self.topics.items()}, OTHER: self.other}
+
+    def matches(self, text: CaseText) -> Iterator[tuple[str, Mapping[str, float]]]:
         """The terms in a text, each once, with their weights; one inside a longer one is not counted."""
-        for term, exact in self._terms.found(normalise(text[:READ_CHARACTERS])):
+        for term, exact in self._terms.found(text):
             if weights := self._weights[term]:
                 loudness = 1.0 if exact else MISSPELT
-                yield term, {topic: weight * loudness for topic, weight in weights.items()}
+                yield term, {label: weight * loudness for label, weight in weights.items()}
 
     def as_data(self) -> dict[str, object]:
         """The form in which rules are stored, edited and sent."""
         return {
             "ignored": list(self.ignored),
             "topics": {topic.value: dict(terms) for topic, terms in self.topics.items()},
+            "other": dict(self.other),
         }
 
 
 def rules_from(data: object) -> Rules:
-    """Rules from their stored form `{"ignored": [phrase], "topics": {topic: {term: weight}}}`.
+    """Rules from their stored form `{"ignored": [phrase], "topics": {topic: {term: weight}}, "other": {term: weight}}`.
+
+    `ignored` and `other` may be missing.
 
     Raises BrokenRules with every fault: an unknown topic, a topic without a term that speaks for it, a term
     that is empty, too long, one character, or the same as another but for its spelling, a weight that is not
@@ -154,34 +167,40 @@ def rules_from(data: object) -> Rules:
     """
     if not isinstance(data, Mapping) or not isinstance(topics := data.get("topics"), Mapping):
         raise BrokenRules([Fault("/topics", "must be an object of topics, each an object of terms and weights")])
-    ignored = data.get("ignored", [])
-    faults = list(_faults(topics, ignored))
+    ignored, other = data.get("ignored", []), data.get("other", {})
+    faults = list(_faults(topics, ignored, other))
     if faults:
         raise BrokenRules(faults)
     return Rules(
         {topic: {term: float(weight) for term, weight in topics[topic.value].items()} for topic in Topic},
         tuple(ignored),
+        {term: float(weight) for term, weight in other.items()},
     )
 
 
-def _faults(topics: Mapping[object, object], ignored: object) -> Iterator[Fault]:
+def _faults(topics: Mapping[object, object], ignored: object, other: object) -> Iterator[Fault]:
     for key in topics:
         if key not in TOPICS:
             yield Fault(f"/topics/{_escaped(key)}", "is not a topic")
-    terms_of_topics: set[str] = set()
+    terms_of_labels: set[str] = set()
     for topic in Topic:
         terms = topics.get(topic.value)
         if not isinstance(terms, Mapping):
             yield Fault(f"/topics/{topic}", "must be an object of terms and weights")
             continue
         yield from _faults_of_terms(f"/topics/{topic}", terms)
-        terms_of_topics.update(normalise(term) for term in terms if isinstance(term, str))
+        terms_of_labels.update(normalise(term) for term in terms if isinstance(term, str))
         if not any(_is_weight(weight) and weight > 0 for weight in terms.values()):
             yield Fault(f"/topics/{topic}", "needs at least one term with a positive weight")
+    if not isinstance(other, Mapping):
+        yield Fault("/other", "must be an object of terms and weights")
+    else:
+        yield from _faults_of_terms("/other", other)
+        terms_of_labels.update(normalise(term) for term in other if isinstance(term, str))
     if not isinstance(ignored, list):
         yield Fault("/ignored", "must be a list of phrases")
         return
-    yield from _faults_of_phrases(ignored, terms_of_topics)
+    yield from _faults_of_phrases(ignored, terms_of_labels)
 
 
 def _faults_of_terms(pointer: str, terms: Mapping[object, object]) -> Iterator[Fault]:
@@ -201,7 +220,7 @@ def _faults_of_phrases(phrases: list[object], terms: set[str]) -> Iterator[Fault
         if fault := _fault_of_text(phrase):
             yield Fault(f"/ignored/{at}", fault)
         elif normalise(str(phrase)) in terms:
-            yield Fault(f"/ignored/{at}", "is also a term of a topic")
+            yield Fault(f"/ignored/{at}", "is also a term")
 
 
 def _fault_of_text(text: object) -> str | None:
@@ -230,47 +249,33 @@ def first_rules() -> Rules:
     return rules_from(json.loads(resources.files(__package__).joinpath("terms.json").read_text(encoding="utf-8")))
 
 
-def route(text: str, rules: Rules, model: Model | None = None) -> Routing:
+def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Routing:
     """Decide which topic, and so which work group, answers a text (subject and details).
 
-    Without a model, the group must hold a clear share of the weight of all terms found. With one, the model
-    decides where its calibrated confidence suffices; below, the rules do where the model leans to the same
-    group. A text that the model takes for none of ours, or of which it knows no word of substance, is left to
-    people.
+    The rules decide where next to nothing but one group's terms is found, with enough weight. A model decides where
+    its calibrated confidence suffices; below, the rules do where it leans to the same group. A text that the model
+    takes for none of ours, or of which it knows no word of substance, is left to people.
     """
-    weights = dict(rules.matches(text))
-    shares = _shares(weights.values())
+    case = CaseText(text) if isinstance(text, str) else text
+    weights = dict(rules.matches(case))
+    shares, doubt = _shares(weights.values())
+    by_rules, share = _best_group(shares)
+    clear = share >= CLEAR_SHARE and 1 - share - doubt <= FAINT_SHARE
+    spoken = partial(_spoken, weights)
     if model is None:
-        group, share = _best_group(shares)
-        return _decision(
-            group if share >= CLEAR_SHARE else None,
-            Method.RULE,
-            share,
-            shares,
-            _spoken(weights, _best_topic(shares, group)),
-        )
-    reading = model.read(text)
-    return _decided_with(reading, model.threshold, shares, weights)
-
-
-def _decided_with(
-    reading: Reading,
-    threshold: float,
-    shares: Mapping[Topic, float],
-    weights: Mapping[str, Mapping[Topic, float]],
-) -> Routing:
+        return _decision(by_rules if clear else None, Method.RULE, share, shares, spoken)
+    reading = model.read(case)
     learned = {topic: reading.probabilities.get(topic.value, 0.0) for topic in Topic}
     group, probability = _best_group(learned)
     ours = reading.knows_words and reading.probabilities.get(OTHER, 0.0) < probability
-    if ours and probability >= threshold:
-        topic = _best_topic(learned, group)
-        return _decision(group, Method.MODEL, probability, learned, reading.reasons(topic))
-    by_rules, share = _best_group(shares)
-    if ours and by_rules is group and share >= CLEAR_SHARE:
-        return _decision(group, Method.RULE, share, shares, _spoken(weights, _best_topic(shares, group)))
+    if ours and probability >= model.threshold:
+        return _decision(group, Method.MODEL, probability, learned, reading.reasons)
+    if ours and clear and by_rules is group:
+        return _decision(group, Method.RULE, share, shares, spoken)
     both = {topic: (learned[topic] + shares[topic]) / 2 for topic in Topic}
-    likely, _ = _best_group(both)
-    return _decision(None, Method.MODEL, probability, both, reading.reasons(_best_topic(both, likely)))
+    if model.threshold > 1:
+        return _decision(None, Method.RULE, share, both, spoken)
+    return _decision(None, Method.MODEL, probability, both, reading.reasons)
 
 
 def _decision(
@@ -278,16 +283,18 @@ def _decision(
     method: Method,
     confidence: float,
     shares: Mapping[Topic, float],
-    terms: Iterable[TermWeight],
+    reasons: Callable[[Topic], Iterable[TermWeight]],
 ) -> Routing:
+    """A decision for a group, or for none; `reasons` tells what spoke for and against a topic."""
+    topic = _best_topic(shares, _best_group(shares)[0] if group is None else group)
     likely = sorted((Proposal(topic, round(share, 4)) for topic, share in shares.items() if share > 0), key=_by_share)
     return Routing(
-        topic=None if group is None else _best_topic(shares, group),
+        topic=None if group is None else topic,
         work_group=group,
         method=method,
         confidence=round(confidence, 4),
         abstained=group is None,
-        terms=tuple(terms),
+        terms=tuple(reasons(topic)),
         proposals=tuple(likely[:PROPOSALS]),
     )
 
@@ -299,20 +306,21 @@ def _by_share(proposal: Proposal) -> float:
 def shares_of(text: str, rules: Rules) -> dict[str, float]:
     """What the rules alone make of a text, as a model would tell it: a share for each topic, together 1 with `OTHER`.
 
-    What speaks for `OTHER` is `DOUBT`: all of it where no term was found.
+    What speaks for `OTHER` are its terms and `DOUBT`: all of it where no term was found.
     """
-    shares = _shares(weights for _, weights in rules.matches(text))
+    shares, _ = _shares(weights for _, weights in rules.matches(CaseText(text)))
     return {**{topic.value: share for topic, share in shares.items()}, OTHER: 1.0 - sum(shares.values())}
 
 
-def _shares(found: Iterable[Mapping[Topic, float]]) -> dict[Topic, float]:
-    scores = dict.fromkeys(Topic, 0.0)
+def _shares(found: Iterable[Mapping[str, float]]) -> tuple[dict[Topic, float], float]:
+    """Of all that speaks, the share of each topic, and that of doubt; what is left is that of `OTHER`."""
+    scores: defaultdict[str, float] = defaultdict(float)
     for weights in found:
-        for topic, weight in weights.items():
-            scores[topic] += weight
-    spoken = {topic: max(0.0, score) for topic, score in scores.items()}
+        for label, weight in weights.items():
+            scores[label] += weight
+    spoken = {label: max(0.0, score) for label, score in scores.items()}
     total = sum(spoken.values()) + DOUBT
-    return {topic: score / total for topic, score in spoken.items()}
+    return {topic: spoken.get(topic, 0.0) / total for topic in Topic}, DOUBT / total
 
 
 def _best_group(shares: Mapping[Topic, float]) -> tuple[WorkGroup, float]:
@@ -325,12 +333,14 @@ def _best_topic(shares: Mapping[Topic, float], group: WorkGroup) -> Topic:
     return max(topics_of(group), key=shares.__getitem__)
 
 
-def _spoken(weights: Mapping[str, Mapping[Topic, float]], topic: Topic) -> Iterator[TermWeight]:
-    """The terms found: for a topic with their weight, for another group's topics with its negative."""
-    for term, by_topic in weights.items():
-        if topic in by_topic:
-            yield TermWeight(term, by_topic[topic])
+def _spoken(weights: Mapping[str, Mapping[str, float]], topic: Topic) -> Iterator[TermWeight]:
+    """The terms found: for a topic with their weight, for what another group or nobody answers with its negative."""
+    for term, by_label in weights.items():
+        if topic in by_label:
+            yield TermWeight(term, by_label[topic])
         elif rivals := [
-            weight for other, weight in by_topic.items() if work_group_of(other) is not work_group_of(topic)
+            weight
+            for label, weight in by_label.items()
+            if label == OTHER or work_group_of(Topic(label)) is not work_group_of(topic)
         ]:
             yield TermWeight(term, -max(rivals))

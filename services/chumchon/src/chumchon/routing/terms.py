@@ -7,7 +7,8 @@ from typing import Final
 
 from ahocorasick_rs import AhoCorasick
 
-from thaikit.text import MARKS, normalise, segment, without_marks
+from chumchon.routing.texts import CaseText
+from thaikit.text import normalise, without_marks
 
 # From this length on, a term is recognised with wrong tone marks and where segmentation failed.
 LONG_TERM: Final = 6
@@ -33,53 +34,21 @@ class Terms:
         self._ranks = list(ranks.values())
         self._automaton = AhoCorasick(ranks)
 
-    def found(self, text: str) -> Iterator[tuple[str, bool]]:
+    def found(self, text: CaseText) -> Iterator[tuple[str, bool]]:
         """The terms in a text, each once, longest first, with whether it is spelt there as it is here.
 
-        One inside a longer one is not counted. `text` is normalised.
+        One inside a longer one is not counted.
         """
-        place = _Text(text)
-        hits = self._automaton.find_matches_as_indexes(place.bare, overlapping=True)
+        hits = self._automaton.find_matches_as_indexes(text.bare, overlapping=True)
         taken: list[tuple[int, int]] = []
         spelt: dict[str, bool] = {}
         for rank, start, end in sorted((rank, *span) for found, *span in hits for rank in self._ranks[found]):
             spelling = self._spellings[rank]
-            exact = place.between(start, end) == spelling.normal
-            if not (end - start >= LONG_TERM or (exact and place.is_whole(start, end))):
+            first, last = text.origins[start], text.origins[end]
+            exact = text.normal[first:last] == spelling.normal
+            if not (end - start >= LONG_TERM or (exact and text.parts_at(first) and text.parts_at(last))):
                 continue
             if not any(first <= start and end <= last for first, last in taken):
                 taken.append((start, end))
                 spelt[spelling.term] = exact or spelt.get(spelling.term, False)
         yield from spelt.items()
-
-
-class _Text:
-    """A normalised text without its marks, which knows what stood where; what costs time only when asked."""
-
-    def __init__(self, normal: str) -> None:
-        self._normal = normal
-        self.bare = without_marks(normal)
-        self._origins: list[int] | None = None
-        self._boundaries: frozenset[int] | None = None
-
-    def between(self, start: int, end: int) -> str:
-        """The text, marks included, of a stretch of the bare text."""
-        first, last = self._origin(start), self._origin(end)
-        return self._normal[first:last]
-
-    def is_whole(self, start: int, end: int) -> bool:
-        """Whether words begin and end where a stretch of the bare text does."""
-        if self._boundaries is None:
-            ends, at = {0}, 0
-            for piece in segment(self._normal):
-                at += len(piece)
-                ends.add(at)
-            self._boundaries = frozenset(ends)
-        return self._origin(start) in self._boundaries and self._origin(end) in self._boundaries
-
-    def _origin(self, at: int) -> int:
-        """Where a character of the bare text stands in the normal one."""
-        if self._origins is None:
-            self._origins = [place for place, letter in enumerate(self._normal) if letter not in MARKS]
-            self._origins.append(len(self._normal))
-        return self._origins[at]

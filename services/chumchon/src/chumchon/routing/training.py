@@ -15,21 +15,26 @@ from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # the same
 from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
-from chumchon.routing.model import COMMON_SHARE, Floats, TrainedModel, features_of, softmax, tf_idf
+from chumchon.routing.model import COMMON_SHARE, NEVER_ALONE, Floats, TrainedModel, features_of, softmax, tf_idf
+from chumchon.routing.texts import CaseText
 
 Labels = npt.NDArray[np.str_]
 Doubles = npt.NDArray[np.float64]
 
 PRECISION: Final = 0.95
-NEVER_ALONE: Final = 2.0
 FOLDS: Final = 5
 PENALTY: Final = 0.5
 # From so many examples on, n-grams seen only once are left out: they are most of the model's size.
 MANY: Final = 1_000
 # How fast the terms' say fades as examples come: a quarter of it is left at this number.
-TERMS_FADE_AT: Final = 1_000
+TERMS_FADE_AT: Final = 3_000
 # A term is a short text that someone chose with care; it counts as so many examples for each unit of its weight.
 TERM_SAY: Final = 0.5
+# With fewer examples than this, a model also teaches itself by texts that nobody has put under a label: each round it
+# takes what it makes of them for so much of an example as it is sure of it.
+TEACHES_ITSELF_BELOW: Final = 5_000
+SELF_TAUGHT_ROUNDS: Final = 2
+SELF_TAUGHT_SAY: Final = 0.1
 # Of a model without examples nothing can be calibrated; this one is mildly sure of itself.
 COLD_TEMPERATURE: Final = 0.35
 # With fewer examples nothing is held back, and with fewer decisions no precision is believed.
@@ -62,7 +67,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class _Material:
-    """All texts as one matrix: the terms first, then the examples."""
+    """All texts as one matrix: the terms first, then the examples, then what nobody has put under a label."""
 
     numbers: npt.NDArray[np.uint32]
     idf: Floats
@@ -71,10 +76,20 @@ class _Material:
     say: Doubles
     terms: int
 
+    @property
+    def examples(self) -> npt.NDArray[np.intp]:
+        """The rows of the examples."""
+        return np.arange(self.terms, len(self.labels))
+
+    @property
+    def unlabelled(self) -> npt.NDArray[np.intp]:
+        """The rows without a label."""
+        return np.arange(len(self.labels), self.texts.shape[0])
+
 
 @dataclass(frozen=True)
 class _Fitted:
-    classes: tuple[str, ...]
+    classes: Labels
     weights: Floats
     intercepts: Floats
 
@@ -86,29 +101,34 @@ def train(
     examples: Sequence[Example],
     terms: Mapping[str, Mapping[str, float]],
     *,
+    unlabelled: Sequence[str] = (),
     group_of: Callable[[str], str] = str,
 ) -> tuple[TrainedModel, Figures]:
     """A model that has learned from examples and terms, and its figures on examples held back in turn.
 
-    Equal texts count once. `group_of` maps a label to what must be right for a decision to be right. Raises ValueError
-    unless there are terms or examples of at least two labels.
+    Equal texts count once. From `unlabelled` texts it learns how rare words are and, while examples are few, what else
+    is said beside the words that it knows. `group_of` maps a label to what must be right for a decision to be right.
+    Raises ValueError unless there are terms or examples of at least two labels.
     """
-    material = _material(list({example.text: example for example in examples}.values()), terms)
-    everything = np.arange(len(material.labels))
-    fitted = _fit(material, everything)
-    if len(everything) - material.terms < FEW:
+    labelled = {example.text: example for example in examples}
+    others = [] if len(labelled) >= TEACHES_ITSELF_BELOW else [text for text in unlabelled if text not in labelled]
+    material = _material(list(labelled.values()), terms, list(dict.fromkeys(others)))
+    fitted = _fit(material, np.arange(len(material.labels)))
+    classes = tuple(map(str, fitted.classes))
+    if len(material.examples) < FEW:
         temperature, figures = COLD_TEMPERATURE, Figures(0, 0.0, 0.0, 0.0, 0.0, NEVER_ALONE)
     else:
         scores, truth = _held_back(material, fitted.classes)
-        temperature = _temperature(scores, truth, fitted.classes)
-        figures = judge(fitted.classes, softmax(scores / temperature), truth, group_of)
+        temperature = _temperature(scores, truth, classes)
+        figures = judge(classes, softmax(scores / temperature), truth, group_of)
+    texts = material.texts.shape[0]
     model = TrainedModel(
-        labels=fitted.classes,
+        labels=classes,
         numbers=material.numbers,
         idf=material.idf,
         weights=fitted.weights,
         intercepts=fitted.intercepts,
-        common_idf=float(_idf(np.array(COMMON_SHARE * len(everything)), len(everything))),
+        common_idf=float(_idf(np.array(COMMON_SHARE * texts), texts)),
         temperature=temperature,
         threshold=figures.threshold,
     )
@@ -131,30 +151,28 @@ def judge(
     )
 
 
-def _material(examples: Sequence[Example], terms: Mapping[str, Mapping[str, float]]) -> _Material:
+def _material(
+    examples: Sequence[Example], terms: Mapping[str, Mapping[str, float]], unlabelled: Sequence[str]
+) -> _Material:
     written = [(term, label, weight) for label, by in terms.items() for term, weight in by.items() if weight > 0]
-    texts = [term for term, _, _ in written] + [example.text for example in examples]
+    texts = [*(term for term, _, _ in written), *(example.text for example in examples), *unlabelled]
     labels = np.array([label for _, label, _ in written] + [example.label for example in examples])
     if len(np.unique(labels)) < 2:  # noqa: PLR2004  # nothing could be told apart
         raise ValueError("a model needs terms or examples of at least two labels")
     fading = (TERMS_FADE_AT / (TERMS_FADE_AT + len(examples))) ** 2
     say = np.array([weight * TERM_SAY * fading for _, _, weight in written] + [1.0] * len(examples))
-    kinds = [_counted(text) for text in texts]
+    counted = [_counted(text) for text in texts]
     numbers, seen_in = np.unique(
-        np.concatenate([numbers for parts in kinds for numbers, _ in parts]), return_counts=True
+        np.concatenate([numbers for kinds in counted for numbers, _ in kinds]), return_counts=True
     )
-    if len(examples) >= MANY:
+    if len(texts) >= MANY:
         numbers, seen_in = numbers[seen_in > 1], seen_in[seen_in > 1]
     idf = _idf(seen_in, len(texts)).astype(np.float32)
-    return _Material(numbers, idf, _matrix(kinds, numbers, idf), labels, say, len(written))
+    return _Material(numbers, idf, _matrix(counted, numbers, idf), labels, say, len(written))
 
 
 def _counted(text: str) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]:
-    features = features_of(text)
-    return [
-        np.unique(np.fromiter(numbers, np.uint32, len(numbers)), return_counts=True)
-        for numbers in (features.words, features.runs)
-    ]
+    return [np.unique(features.numbers, return_counts=True) for features in features_of(CaseText(text))]
 
 
 def _idf(seen_in: npt.NDArray[np.generic], texts: int) -> Doubles:
@@ -162,57 +180,78 @@ def _idf(seen_in: npt.NDArray[np.generic], texts: int) -> Doubles:
 
 
 def _matrix(
-    kinds: Sequence[Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]],
+    counted: Sequence[Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]],
     numbers: npt.NDArray[np.uint32],
     idf: Floats,
 ) -> csr_matrix:
     columns, values, ends = [], [], [0]
-    for parts in kinds:
-        for wanted, counts in parts:
+    for kinds in counted:
+        for wanted, counts in kinds:
             at = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
             known = numbers[at] == wanted
             columns.append(at[known])
             values.append(tf_idf(counts[known].astype(np.float32), idf[at[known]]))
-        ends.append(ends[-1] + sum(map(len, columns[-len(parts) :])))
-    return csr_matrix((np.concatenate(values), np.concatenate(columns), ends), shape=(len(kinds), len(numbers)))
+        ends.append(ends[-1] + sum(map(len, columns[-len(kinds) :])))
+    # As wide as scikit-learn's solver wants it, so that it need not copy.
+    return csr_matrix(
+        (np.concatenate(values).astype(np.float64), np.concatenate(columns), ends), shape=(len(counted), len(numbers))
+    )
 
 
 def _fit(material: _Material, rows: npt.NDArray[np.intp]) -> _Fitted:
+    """Learn from rows that have a label, and then from what that makes of those that have none."""
     labels, say = material.labels[rows], material.say[rows]
+    fitted = _machine(material.texts[rows], labels, say)
+    if not len(others := material.unlabelled):
+        return fitted
+    texts = material.texts[np.concatenate([rows, others])]
+    for _ in range(SELF_TAUGHT_ROUNDS):
+        sure = softmax(fitted.scores(material.texts[others]) / COLD_TEMPERATURE)
+        fitted = _machine(
+            texts,
+            np.concatenate([labels, fitted.classes[sure.argmax(axis=1)]]),
+            np.concatenate([say, SELF_TAUGHT_SAY * sure.max(axis=1)]),
+        )
+    return fitted
+
+
+def _machine(texts: csr_matrix, labels: Labels, say: Doubles) -> _Fitted:
     classes, members = np.unique(labels, return_inverse=True)
     # Halfway between each label having the same say in all and each example: rare labels are heard, and confidence
     # stays true to how often they come.
     balanced = say * np.sqrt(say.sum() / (len(classes) * np.bincount(members, weights=say)))[members]
-    machine = LinearSVC(C=PENALTY, random_state=0).fit(material.texts[rows], labels, sample_weight=balanced)
+    machine = LinearSVC(C=PENALTY, random_state=0).fit(texts, labels, sample_weight=balanced)
     weights, intercepts = machine.coef_, machine.intercept_
     if len(classes) == 2:  # noqa: PLR2004  # scikit-learn keeps one row for two labels
         weights, intercepts = np.vstack([-weights, weights]), np.hstack([-intercepts, intercepts])
     # As they are stored, so that a model judges alike before and after.
-    return _Fitted(
-        tuple(map(str, classes)), weights.astype(np.float16).astype(np.float32), intercepts.astype(np.float32)
-    )
+    return _Fitted(classes, weights.astype(np.float16).astype(np.float32), intercepts.astype(np.float32))
 
 
-def _held_back(material: _Material, classes: tuple[str, ...]) -> tuple[Doubles, Labels]:
+def _held_back(material: _Material, classes: Labels) -> tuple[Doubles, Labels]:
     """For each example the scores of a model that had not seen it, with the terms and the other examples."""
-    examples = np.arange(material.terms, len(material.labels))
+    examples = material.examples
     scores = np.zeros((len(examples), len(classes)))
     for seen, unseen in KFold(FOLDS, shuffle=True, random_state=0).split(examples):
         fitted = _fit(material, np.concatenate([np.arange(material.terms), examples[seen]]))
         told = fitted.scores(material.texts[examples[unseen]])
         # A label that only unseen examples have cannot be guessed.
         scores[unseen] = told.min(axis=1, keepdims=True)
-        scores[np.ix_(unseen, [classes.index(label) for label in fitted.classes])] = told
+        scores[np.ix_(unseen, np.searchsorted(classes, fitted.classes))] = told
     return scores, material.labels[examples]
 
 
 def _temperature(scores: Doubles, truth: Labels, classes: Sequence[str]) -> float:
     """By what the scores must be divided for their softmax to be as sure as it is right."""
     right = np.array([classes.index(label) for label in truth])
+    # However well a few examples are told apart, the next may not be (Platt's correction).
+    wrong = 1 / (len(right) + 2)
 
     def surprise(log_temperature: float) -> float:
-        told = softmax(scores / np.exp(log_temperature))[np.arange(len(right)), right]
-        return float(-np.log(np.maximum(told, 1e-12)).mean())
+        told = np.log(np.maximum(softmax(scores / np.exp(log_temperature)), 1e-12))
+        of_right = told[np.arange(len(right)), right]
+        of_others = (told.sum(axis=1) - of_right) / (len(classes) - 1)
+        return float(-((1 - wrong) * of_right + wrong * of_others).mean())
 
     return float(np.exp(minimize_scalar(surprise, bounds=(-4.0, 2.0), method="bounded").x))
 
@@ -244,4 +283,8 @@ def _coverage(
     precise = np.flatnonzero(right[order].cumsum() >= PRECISION * np.arange(1, len(order) + 1)) + 1
     if not len(precise) or precise[-1] < FEW:
         return NEVER_ALONE, 0.0
-    return float(confidence[order[precise[-1] - 1]]), float(precise[-1] / len(order))
+    threshold = float(confidence[order[precise[-1] - 1]])
+    if precise[-1] == len(order):
+        # Nothing spoke against deciding all; so a text need not be surer than the least sure of these.
+        threshold = min(threshold, PRECISION)
+    return threshold, float(precise[-1] / len(order))

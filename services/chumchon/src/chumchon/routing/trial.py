@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from chumchon.routing.rules import Method, Model, Reading, Rules, route
+from chumchon.routing.texts import CaseText
 from chumchon.work_groups import Topic, WorkGroup
 
 CaseId = TypeVar("CaseId")
@@ -53,18 +54,31 @@ class _ReadOnce:
     threshold: float
     reading: Reading
 
-    def read(self, _text: str) -> Reading:
+    def read(self, _text: CaseText) -> Reading:
         return self.reading
 
 
-def try_rules(
-    cases: Iterable[PastCase[CaseId]], present: Rules, changed: Rules, model: Model | None = None
-) -> Trial[CaseId]:
-    """Route past cases by the present rules and by changed ones, each with the model in force, and compare."""
+class Basis(Protocol):
+    """Rules, and the model that is asked beside them."""
+
+    @property
+    def rules(self) -> Rules:
+        """What people wrote."""
+
+    @property
+    def model(self) -> Model:
+        """What was learned."""
+
+
+def try_rules(cases: Iterable[PastCase[CaseId]], present: Basis, changed: Basis) -> Trial[CaseId]:
+    """Route past cases as things are and by changed rules, and compare."""
     tried = []
     for case in cases:
-        read = None if model is None else _ReadOnce(model.threshold, model.read(case.text))
-        tried.append((case, route(case.text, present, read), route(case.text, changed, read)))
+        text = CaseText(case.text)
+        before = _ReadOnce(present.model.threshold, present.model.read(text))
+        same = changed.model is present.model
+        after = before if same else _ReadOnce(changed.model.threshold, changed.model.read(text))
+        tried.append((case, route(text, present.rules, before), route(text, changed.rules, after)))
     confirmed = [it for it in tried if it[0].method is Method.PERSON and it[0].work_group is not None]
     return Trial(
         cases=len(tried),
