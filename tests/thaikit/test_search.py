@@ -112,6 +112,18 @@ def test_words_of_asking_do_not_decide(session: Session, index: SearchIndex, ids
     assert ids["farming"] == found(session, index, "นาข้าว เมื่อใด")[0]
 
 
+def test_words_count_less_among_unknown_ones(session: Session, index: SearchIndex, ids: dict[str, UUID]) -> None:
+    """A word that stands in a document says less of it when the query's other words stand nowhere."""
+    alone, among = (
+        Query(search_statement(index)).first(session, **SearchQuery(text).parameters, limit=1)
+        for text in ("รหัสผ่าน", "รหัสผ่าน ฟุตซอล")
+    )
+    assert alone is not None
+    assert among is not None
+    assert ids["password"] == alone.id == among.id
+    assert among.score < alone.score
+
+
 @pytest.mark.parametrize("query", ["", "???", "อะไร", "\u200b"])
 def test_a_query_that_says_nothing_is_answered(
     session: Session, index: SearchIndex, ids: dict[str, UUID], query: str

@@ -175,6 +175,8 @@ def _calls(client: httpx2.Client) -> Iterator[tuple[str, Sequence[Call], bool]]:
     yield "list, repeat writers", lists("repeat_writer=true", "repeat_writer=true&state=received"), True
     yield "list, a later page", lists(f"state=closed&limit=100&cursor={deep}"), True
     yield "deadlines", [get(f"/v1/deadlines?{q}") for q in ("standing=overdue", "standing=near_due", "step=tell")], True
+    counted = ("count=true", "standing=overdue&count=true", "step=answer&count=true")
+    yield "deadlines, counted", [get(f"/v1/deadlines?{query}") for query in counted], True
     # Words of one sentence, of two, misspelt ones, and some that no text has.
     common = ("โครงการ", "ขอให้ตรวจสอบ", "ชุมชน", "โอนเงิน")
     rare = ("บ้านหนองสะแก", "เลขที่โครงการ 123456", "บ้านโคกตาล", "คำที่ไม่มีในระบบ")
@@ -190,7 +192,8 @@ def _calls(client: httpx2.Client) -> Iterator[tuple[str, Sequence[Call], bool]]:
     yield "search in a state", lists(*(f"q={quote(text)}&state=received" for text in (*common, *rare, *several))), True
     yield "search articles", [get(f"/v1/articles?q={quote(text)}") for text in (*common, *rare, *several)], True
     yield "suggestions", [get(f"/v1/complaints/{one['id']}/suggestions") for one in first], True
-    yield "duplicates", [get(f"/v1/complaints/{one['id']}/duplicates") for one in first], False
+    yield "duplicates", [get(f"/v1/complaints/{one['id']}/duplicates") for one in first], True
+    yield "counts by state", [get("/v1/complaints/counts")], False
     yield "read", [get(f"/v1/complaints/{one['id']}") for one in first], False
     yield "create", [lambda client: client.post("/v1/complaints", json=_NEW)], False
     yield "healthz (nothing else)", [get("/healthz")], False

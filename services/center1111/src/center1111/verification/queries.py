@@ -1,5 +1,6 @@
 """Likely duplicates of a complaint across channels, and what is linked to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,9 +16,13 @@ from center1111.verification.rules import LIKELY_FROM, Likeness, likeness
 from center1111.writers import Writers
 from servicekit.database import Query
 
-# What bounds the work, however many complaints there are: so many candidates by each way, and no more are compared.
-_CANDIDATES: Final = 200
-_LOOKED_AT: Final = 5_000
+# What bounds the work, however many complaints there are: so many candidates by each way, and so much of their texts
+# is compared.
+_CANDIDATES: Final = 100
+_CHARACTERS: Final = 3_000
+# So many of the newest complaints are looked through for alike texts. If these are candidates enough, the text is one
+# that many send, and the index would find them all; else it finds what there is at once.
+_LOOKED_THROUGH: Final = 2_000
 
 _ID: Final = sa.bindparam("id", type_=sa.Uuid)
 _SKETCH: Final = sa.bindparam("sketch", type_=ARRAY(sa.Integer))
@@ -38,20 +43,28 @@ _same_writer = (
     .order_by(_theirs.complaint_id.desc())
     .limit(_CANDIDATES)
 )
-_alike = (
-    sa.select(Complaint.id, Complaint.text_sketch)
-    .where(Complaint.text_sketch.op("&&")(_SKETCH))
-    .limit(_LOOKED_AT)
-    .subquery("alike")
-)
-_shared = (
-    sa.select(sa.func.count())
-    .select_from(sa.func.unnest(_alike.c.text_sketch).table_valued(sa.column("number", sa.Integer)).render_derived("s"))
-    .where(sa.literal_column("s.number") == sa.any_(_SKETCH))
-    .correlate(_alike)
-    .scalar_subquery()
-)
-_similar = sa.select(_alike.c.id).order_by(_shared.desc(), _alike.c.id.desc()).limit(_CANDIDATES)
+
+
+def _most_alike(rows: sa.Select[Any]) -> Query:
+    """The ids of the rows whose sketches have most in common with `sketch`; none that have nothing."""
+    alike = rows.subquery("alike")
+    shared = (
+        sa.select(sa.func.count())
+        .select_from(
+            sa.func.unnest(alike.c.text_sketch).table_valued(sa.column("number", sa.Integer)).render_derived("s")
+        )
+        .where(sa.literal_column("s.number") == sa.any_(_SKETCH))
+        .correlate(alike)
+        .scalar_subquery()
+    )
+    found = sa.select(alike.c.id).where(alike.c.text_sketch.op("&&")(_SKETCH))
+    return Query(found.order_by(shared.desc(), alike.c.id.desc()).limit(_CANDIDATES), plan_for_values=True)
+
+
+_sketches = sa.select(Complaint.id, Complaint.text_sketch)
+_ALIKE_OF_THE_NEWEST = _most_alike(_sketches.order_by(Complaint.received_at.desc()).limit(_LOOKED_THROUGH))
+_ALIKE = _most_alike(_sketches)
+
 _same_place = (
     sa.select(Complaint.id)
     .where(
@@ -61,6 +74,7 @@ _same_place = (
     .order_by(Complaint.received_at.desc())
     .limit(_CANDIDATES)
 )
+_similar = sa.select(sa.func.unnest(sa.bindparam("similar", type_=ARRAY(sa.Uuid))).label("id"))
 _candidates = sa.union(*(sa.select(way.subquery().c.id) for way in (_same_writer, _similar, _same_place))).subquery(
     "candidates"
 )
@@ -80,7 +94,7 @@ _DUPLICATES = Query(
         Complaint.kind,
         Complaint.subject,
         Complaint.received_at,
-        sa.func.similarity(Complaint.search_text, _SEARCHED).label("text_similarity"),
+        sa.func.similarity(sa.func.left(Complaint.search_text, _CHARACTERS), _SEARCHED).label("text_similarity"),
         sa.func.array(_same).label("same"),
         sa.and_(
             *(getattr(Complaint, name) == sa.bindparam(name, type_=sa.Text) for name in ("province", "district"))
@@ -141,8 +155,8 @@ def likely_duplicates(session: Session, complaint_id: UUID, *, limit: int) -> li
     rows = _DUPLICATES.all(
         session,
         id=complaint_id,
-        searched=subject.search_text,
-        sketch=subject.text_sketch,
+        searched=subject.search_text[:_CHARACTERS],
+        similar=_similar_to(session, subject.text_sketch),
         **{name: getattr(subject, name) for name in _PLACE},
     )
     found = (
@@ -159,6 +173,13 @@ def likely_duplicates(session: Session, complaint_id: UUID, *, limit: int) -> li
     )
     likely = [one for one in found if one.likeness.score >= LIKELY_FROM]
     return sorted(likely, key=lambda one: (-one.likeness.score, one.row.id))[:limit]
+
+
+def _similar_to(session: Session, sketch: Sequence[int]) -> list[UUID]:
+    found = _ALIKE_OF_THE_NEWEST.all(session, sketch=sketch)
+    if len(found) < _CANDIDATES:
+        found = _ALIKE.all(session, sketch=sketch)
+    return [row.id for row in found]
 
 
 def complaints_by_the_same(session: Session, complaint_id: UUID, *, writers: Writers, now: datetime) -> int:
