@@ -13,7 +13,7 @@ from thaikit.calendar import Holidays
 from .conftest import Centre, Json, ok
 
 LATER = timedelta(days=60)
-LIMITS = Limits(undelivered_days=1, acceptance_days=3, question_days=15, telling_days=5)
+LIMITS = Limits(undelivered_days=1, acceptance_days=3, question_days=15, telling_days=5, erasure_days=3)
 
 
 def looked(centre: Centre, *, later: timedelta = LATER) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ LIMITS = Limits(
     triage_days=1,
     acceptance_days=2,
     question_days=15,
+    erasure_days=3,
     telling_days=3,
     reading_days=2,
     channel_minutes=30,

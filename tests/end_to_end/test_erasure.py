@@ -51,13 +51,16 @@ def closed(pair: Pair) -> tuple[Json, Json]:
     return registered, referral
 
 
-def test_an_erasure_reaches_the_other_side_and_outlives_both_backups(drilled: Pair, databases: Databases) -> None:
+def test_an_erasure_reaches_the_other_side_and_outlives_both_backups(
+    drilled: Pair, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """The Office confirms; who is restored to a day before erases again, and the ledgers are equal throughout."""
     pair = drilled
     complaint, referral = closed(pair)
+    folders = [tmp_path_factory.mktemp("backup") for _ in range(2)]
     backups = [
-        Backup(databases.server, pair.office_database, pair.office_process),
-        Backup(databases.server, pair.centre_database, pair.centre_process),
+        Backup(databases.server, pair.office_database, pair.office_process, folders[0]),
+        Backup(databases.server, pair.centre_database, pair.centre_process, folders[1]),
     ]
     for backup in backups:
         backup.take()
@@ -98,7 +101,7 @@ def test_an_erasure_reaches_the_other_side_and_outlives_both_backups(drilled: Pa
 
 
 def _quarantined(pair: Pair) -> list[str]:
-    found = []
+    found: list[str] = []
     for url in (pair.centre_database, pair.office_database):
         engine = make_engine(url, pool_size=1)
         with engine.connect() as connection:

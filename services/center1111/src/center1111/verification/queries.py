@@ -45,7 +45,7 @@ _same_writer = (
 )
 
 
-def _most_alike(rows: sa.Select[Any]) -> Query:
+def _most_alike(rows: sa.Select[UUID, list[int]]) -> Query:
     """The ids of the rows whose sketches have most in common with `sketch`; none that have nothing."""
     alike = rows.subquery("alike")
     shared = (

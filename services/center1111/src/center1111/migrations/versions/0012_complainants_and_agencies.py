@@ -9,7 +9,7 @@ register begins anew each year; the sequences reach to B.E. 2599, as those of tr
 from alembic import op
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 NUMBERED_YEARS = range(2569, 2600)
 

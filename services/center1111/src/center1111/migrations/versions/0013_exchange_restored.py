@@ -5,7 +5,7 @@ from alembic import op
 from exchange.migrations import step_0005
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 
 def upgrade() -> None:

@@ -6,7 +6,7 @@ An answer names its files in their order; a later version may name some of them 
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 _KINDS = "('original', 'attachment', 'scan')"
 _REASONS = (

@@ -5,7 +5,7 @@ from alembic import op
 from exchange.migrations import step_0005
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 
 
 def upgrade() -> None:
