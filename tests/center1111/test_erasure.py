@@ -64,7 +64,7 @@ STAYS = {
     "owed_mails": "state",
     "rate_limit_meters": "policy caller",
     "referrals": "number to referred_by state case_number work_group topic return_reason",
-    "reminders": "step rung to failure",
+    "reminders": "step rung to sending failure",
     "reopening_requests": "state decided_by",
     # The words of officers and editors that are tied to no complaint; a table is kept only until it is recorded.
     "complaint_imports": "state content sha256 created_by errors",
@@ -77,6 +77,7 @@ STAYS = {
     "exchange_decisions": "decided_by action peer reason",
     "exchange_erasures": "peer number",
     "exchange_feeds": "peer",
+    "exchange_home": "place",
     "exchange_inbox": "source type digest request_id state problem",
     "exchange_incoming": "source",
     "exchange_jobs": "name",

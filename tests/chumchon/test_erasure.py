@@ -60,7 +60,7 @@ Content-Type: text/plain; charset=utf-8
 STAYS = {
     # Codes, numbers, digests, officers: nothing by or about a complainant.
     "alembic_version": "version_num",
-    "answers": "topic work_group drafted_by approved_by",
+    "answers": "topic work_group files drafted_by approved_by",
     "case_erasures": "erased_by basis note",
     "case_files": "kind media_type sha256",
     "case_history": "by action from_state to_state",
@@ -68,13 +68,14 @@ STAYS = {
     "cases": "case_number origin channel kind province district recorded_by client_id secret_hash state topic"
     " work_group officer return_reason",
     "deliveries": "kind channel state sent_by",
-    "drafts": "written_by",
+    "channel_readers": "name waiting problem",
+    "drafts": "files written_by",
     "files_to_forget": "key",
     "idempotent_answers": "caller key fingerprint headers path",
     "mail_places": "mailbox",
     "owed_mails": "state",
     "rate_limit_meters": "policy caller",
-    "received_mails": "fingerprint outcome original",
+    "received_mails": "fingerprint outcome reason original",
     "referrals": "number party complaint_number channel",
     "routings": "decided_by method topic work_group proposals",
     "taken_files": "folder sha256",
@@ -94,6 +95,7 @@ STAYS = {
     "exchange_decisions": "decided_by action peer reason",
     "exchange_erasures": "peer number",
     "exchange_feeds": "peer",
+    "exchange_home": "place",
     "exchange_inbox": "source type digest request_id state problem",
     "exchange_incoming": "source",
     "exchange_jobs": "name",

@@ -26,7 +26,7 @@ from center1111.standing import is_in
 from center1111.steps import ComplaintNotFound
 from exchange.erasing import Confirmation
 from exchange.tables import erasures
-from schemas import Channel, Kind
+from schemas import ERASED_TEXT, Channel, Kind
 from servicekit.database import Query
 from servicekit.fields import Versioned, View
 from servicekit.identity import Actor
@@ -219,7 +219,11 @@ _referrals = (
     .correlate(Complaint)
     .scalar_subquery()
 )
-_said = _object(agency=HistoryEntry.by, at=HistoryEntry.at, text=HistoryEntry.note)
+_said = _object(
+    agency=HistoryEntry.by,
+    at=HistoryEntry.at,
+    text=sa.func.coalesce(HistoryEntry.note, ERASED_TEXT),  # its notes are what an erasure takes out of a history
+)
 OPEN_QUESTION = (
     sa.select(_said)
     .select_from(Referral)
