@@ -41,4 +41,4 @@ unconfirmed: sa.Select[UUID, str, str] = (
     .join(RoutingRecord, RoutingRecord.id == Case.routing_id)
     .where(sa.not_(sa.or_(_not_ours, _ours)), Case.erased_at.is_(None))
 )
-"""Rows of id, subject and details of the cases of which nobody has said where they belong, and that keep their words."""
+"""Rows of id, subject and details of cases of which nobody has said where they belong, and that keep their words."""
