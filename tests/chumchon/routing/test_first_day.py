@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from chumchon.routing.day_one import day_one_model
 from chumchon.routing.model import NEVER_ALONE
 from chumchon.routing.rules import Method, first_rules, route
@@ -21,16 +23,35 @@ def likeliest(text: str) -> str:
 def test_what_is_routed_alone_on_the_first_day_is_right() -> None:
     """Of the texts by which the terms were improved more than half are routed, nearly all of them rightly."""
     day = first_day(office_cases(held_out=False))
-    assert 0.5 <= day.routed / day.texts
+    assert 0.6 <= day.routed / day.texts
     assert 0.97 <= day.right / day.routed
     assert 0.95 <= day.among_two / day.of_ours
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("ขอแผ่นพับประชาสัมพันธ์โครงการชุมชนพอเพียง", Topic.INFORMATION_MEDIA),
+        ("ขอทราบว่าเอกสารโครงการต้องใช้อะไรบ้าง", Topic.PROJECT_DOCUMENTS),
+        ("ชุมชนยังไม่ได้รับการโอนเงินงบประมาณ", Topic.TRANSFERS_AND_CHANGES),
+        ("ขอทราบระเบียบการใช้จ่ายเงินโครงการ", Topic.REGULATIONS),
+        ("ขอทราบวาระการประชุมครั้งต่อไป", Topic.MEETING_AGENDAS),
+        ("ขอร้องเรียนการทุจริตของคณะกรรมการชุมชน", Topic.COMPLAINTS),
+        ("ขอทราบผลการติดตามและประเมินโครงการ", Topic.FOLLOW_UP),
+        ("ขอสมัครเข้ารับการฝึกอบรม", Topic.TRAINING),
+        ("ขอความรู้เรื่องเศรษฐกิจพอเพียง", Topic.SUFFICIENCY_ECONOMY),
+    ],
+)
+def test_who_names_a_topic_plainly_is_routed_to_it(text: str, topic: Topic) -> None:
+    """A second opinion holds nothing back that leaves no doubt."""
+    assert topic == route(text, first_rules(), MODEL).topic
 
 
 def test_texts_that_the_terms_have_not_seen() -> None:
     """Few are routed alone and at most a handful wrongly; for most the right topic is among the two proposed."""
     day = first_day(office_cases(held_out=True))
     assert 2 >= day.routed - day.right
-    assert 0.70 <= day.among_two / day.of_ours
+    assert 0.65 <= day.among_two / day.of_ours
 
 
 def test_both_sets_have_every_topic() -> None:
@@ -52,8 +73,8 @@ def test_it_decides_nothing_alone() -> None:
     assert NEVER_ALONE == MODEL.threshold
     routing = route("ประธานทุจริตยักยอกเงิน", first_rules(), MODEL)
     assert (Topic.COMPLAINTS, Method.RULE) == (routing.topic, routing.method)
-    doubtful = "ใบประกาศที่ได้จากรุ่นที่แล้วพิมพ์นามสกุลผิด ส่งกลับไปแก้ที่ไหน"
-    assert Topic.TRAINING == route(doubtful, first_rules()).topic
+    doubtful = "วาระที่ 4 เรื่องปันผลร้านค้า ใครเป็นคนเสนอ ขอให้ถอนออกก่อนเพราะบัญชียังไม่ปิด"
+    assert Topic.MEETING_AGENDAS == route(doubtful, first_rules()).topic
     assert route(doubtful, first_rules(), MODEL).abstained
 
 

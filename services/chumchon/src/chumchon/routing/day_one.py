@@ -17,13 +17,15 @@ from chumchon.routing.rules import Rules
 from chumchon.routing.texts import CaseText
 
 # Added to every count, so that what only one topic has does not decide everything.
-_SMOOTHING: Final = 0.3
+_SMOOTHING: Final = 0.05
+# Longer than what a trained model reads: of a term that people add, its own words should speak loudest.
+RUNS: Final = (3, 4, 5)
 
 
 def day_one_model(rules: Rules) -> TrainedModel:
     """A model of the terms that speak for each topic and for `OTHER`; its threshold lets it decide nothing alone."""
     written = [
-        (row, weight, *np.unique(runs_of(CaseText(term)).numbers, return_counts=True))
+        (row, weight, *np.unique(runs_of(CaseText(term), RUNS).numbers, return_counts=True))
         for row, terms in enumerate(rules.labels.values())
         for term, weight in terms.items()
         if weight > 0
@@ -47,5 +49,5 @@ def day_one_model(rules: Rules) -> TrainedModel:
         common_idf=float(np.log((1 + texts) / (1 + COMMON_SHARE * texts)) + 1),
         temperature=1.0,
         threshold=NEVER_ALONE,
-        knows_runs_alone=True,
+        runs_alone=RUNS,
     )

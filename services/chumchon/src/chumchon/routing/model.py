@@ -70,8 +70,8 @@ def _features(numbers: Iterable[int], spans: Sequence[tuple[int, int]]) -> Featu
     return Features(np.fromiter(numbers, np.uint32, len(spans)), places[:, 0], places[:, 1])
 
 
-def runs_of(text: CaseText) -> Features:
-    """Runs of 2 to 4 characters without tone marks: no word has to be cut for them.
+def runs_of(text: CaseText, lengths: Sequence[int] = RUNS) -> Features:
+    """Runs of so many characters without tone marks, shortest first: no word has to be cut for them.
 
     A run's number grows letter by letter, for all places of the text at once; a space leads in and out.
     """
@@ -79,9 +79,10 @@ def runs_of(text: CaseText) -> Features:
     letters = np.frombuffer(f" {text.bare[:READ_CHARACTERS]} ".encode("utf-32-le"), np.uint32)
     first, last = np.append(0, origins), np.append(origins, origins[-1])
     kinds, number = [], letters
-    for length in RUNS:
+    for length in range(2, max(lengths) + 1):
         number = number[: len(letters) - length + 1] * _SPREAD + letters[length - 1 :]
-        kinds.append((number, first[: len(number)], last[length - 1 :]))
+        if length in lengths:
+            kinds.append((number, first[: len(number)], last[length - 1 :]))
     return Features(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
 
 
@@ -89,8 +90,8 @@ def runs_of(text: CaseText) -> Features:
 class TrainedModel:
     """A model as it is stored: per feature its number (ascending), idf, and weight for each label.
 
-    `threshold` is the confidence from which it may decide alone; above 1, it never may. One that `knows_runs_alone`
-    has learned no words, and spares the text being cut into them, which costs more than all the rest.
+    `threshold` is the confidence from which it may decide alone; above 1, it never may. One with `runs_alone`
+    has learned runs of these lengths and no words: no text is cut into words for it, which costs more than the rest.
     """
 
     labels: tuple[str, ...]
@@ -101,7 +102,7 @@ class TrainedModel:
     common_idf: float
     temperature: float
     threshold: float
-    knows_runs_alone: bool = False
+    runs_alone: tuple[int, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays."""
@@ -159,7 +160,7 @@ class ModelReading:
     def __init__(self, model: TrainedModel, text: CaseText) -> None:
         self._model = model
         self._text = text
-        kinds = (runs_of(text),) if model.knows_runs_alone else features_of(text)
+        kinds = (runs_of(text, model.runs_alone),) if model.runs_alone else features_of(text)
         self._parts = [self._part(features) for features in kinds]
 
     def _part(self, features: Features) -> "_Part":

@@ -253,8 +253,8 @@ def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Rou
     """Decide which topic, and so which work group, answers a text (subject and details).
 
     The rules decide where next to nothing but one group's terms is found, with enough weight. A model decides where
-    its calibrated confidence suffices; below, the rules do where it leans to the same group. A text that the model
-    takes for none of ours, or of which it knows no word of substance, is left to people.
+    its calibrated confidence suffices; below, the rules do where its likeliest topic is that of the same group. A text
+    that the model takes for none of ours, or of which it knows no word of substance, is left to people.
     """
     case = CaseText(text) if isinstance(text, str) else text
     weights = dict(rules.matches(case))
@@ -270,8 +270,9 @@ def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Rou
     ours = reading.knows_words and reading.probabilities.get(OTHER, 0.0) < probability
     if ours and probability >= model.threshold:
         return _decision(group, Method.MODEL, probability, learned, reading.reasons)
-    if ours and clear and by_rules is group:
-        return _decision(group, Method.RULE, share, shares, spoken)
+    seconded = by_rules is work_group_of(max(learned, key=learned.__getitem__))
+    if ours and clear and seconded:
+        return _decision(by_rules, Method.RULE, share, shares, spoken)
     both = {topic: (learned[topic] + shares[topic]) / 2 for topic in Topic}
     if model.threshold > 1:
         return _decision(None, Method.RULE, share, both, spoken)
