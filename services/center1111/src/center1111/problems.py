@@ -10,6 +10,7 @@ from center1111.attachments.actions import (
     TooManyAttachments,
     TooManyBytes,
 )
+from center1111.clock.mails import ReminderNotFailed, ReminderNotFound
 from center1111.clock_stops import ClockRuns, ClockStandsStill
 from center1111.closure.actions import NoReopeningRequest
 from center1111.complainants import NotPossibleNow, NotYours
@@ -46,6 +47,21 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบบทความ", "No such article"),
         Words("โปรดตรวจสอบรหัสบทความ", "Check the article's id."),
+    ),
+    ReminderNotFound: Problem(
+        "reminder-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบการแจ้งเตือน", "No such reminder"),
+        Words("ดูรายการแจ้งเตือนได้ที่ /v1/reminders", "All of them are at /v1/reminders."),
+    ),
+    ReminderNotFailed: Problem(
+        "reminder-not-failed",
+        HTTPStatus.CONFLICT,
+        Words("ไม่มีอีเมลแจ้งเตือนที่ส่งไม่สำเร็จ", "No mail of this reminder has failed"),
+        Words(
+            "ส่งอีกครั้งได้เฉพาะรายการที่ sending เป็น failed",
+            "Only a reminder whose sending is failed is sent once more.",
+        ),
     ),
     AttachmentNotFound: Problem(
         "attachment-not-found",

@@ -188,7 +188,10 @@ def put_verification(
     actor: Verifier,
     wanted: IfMatch,
 ) -> ComplaintView:
-    """A complaint is verified once. The complainant sees the ground of a refusal, and not the note."""
+    """A complaint is verified once. The complainant sees the ground of a refusal online, and not the note.
+
+    Who left an e-mail address is sent the ground; the history says whether the server took the mail.
+    """
     actions.verify(
         session,
         complaint_id,
