@@ -387,6 +387,34 @@ def test_a_reminder_whose_mail_failed_is_sent_once_more(centre: Centre, mailbox:
     refused(supervisor.post(path), 409)
 
 
+def test_the_centre_s_own_report_of_progress_begins_the_limit_anew(centre: Centre) -> None:
+    """From now, or from when the clock was stopped; the complainant reads it, and not who wrote it."""
+    complaint = centre.registered()
+    path = f"/v1/complaints/{complaint['id']}"
+    ok(centre.as_("verifier").put(f"{path}/verification", json={"outcome": "accepted"}))
+    due(centre, complaint["id"], due_at=day(1))
+    officer = centre.as_("officer", subject="somchai")
+    report = {"text": "อยู่ระหว่างตรวจสอบเอกสาร"}
+    shown = ok(officer.post(f"{path}/progress", json=report))
+    anew = centre.app.state.deadlines.answer_due(utc_now())
+    assert (anew, "verified") == (datetime.fromisoformat(shown["due_at"]), shown["state"])
+    (kept,) = shown["progress"]
+    assert ("center1111", report["text"]) == (kept["agency"], kept["text"])
+    secret = {"Tracking-Secret": complaint["tracking_secret"]}
+    seen = ok(centre.anyone.get(f"/v1/public/complaints/{complaint['tracking_number']}", headers=secret))
+    assert [kept] == seen["progress"]
+    assert "somchai" not in str(seen)
+    assert "somchai" == ok(officer.get(f"{path}/history"))["items"][-1]["by"]
+
+    made(officer.post(f"{path}/clock-stops", json={"reason": "awaiting_complainant"}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.update(Complaint).values(clock_stopped_at=day(2), due_at=day(1)))
+    shown = ok(officer.post(f"{path}/progress", json=report))
+    assert centre.app.state.deadlines.answer_due(day(2)) == datetime.fromisoformat(shown["due_at"])
+    assert {"/text": "required"} == pointers(refused(officer.post(f"{path}/progress", json={}), 400))
+    refused(centre.as_("verifier").post(f"{path}/progress", json=report), 403)
+
+
 def test_the_worker_looks_until_it_is_told_to_stop(centre: Centre) -> None:
     """It makes what comes due, and ends soon after."""
     id_ = centre.verified()["id"]

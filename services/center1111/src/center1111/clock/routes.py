@@ -1,4 +1,4 @@
-"""Deadlines: what is near due and overdue, the clock of a complaint, and the reminders that were sent."""
+"""Deadlines: what is near due and overdue, the clock of a complaint, progress, and the reminders sent."""
 
 from datetime import datetime
 from typing import Annotated, Final, Self
@@ -12,10 +12,10 @@ from center1111.clock import actions, mails, queries
 from center1111.codes import Sending, Standing, Step, StopReason
 from center1111.complaint_view import ComplaintView, read_complaint, tell_version
 from center1111.deadlines import Due
-from center1111.fields import Note
+from center1111.fields import LongText, Note
 from center1111.journey import State
 from center1111.records import ClockStop, Complaint, Reminder
-from center1111.roles import Caseworker, Officer, Watcher
+from center1111.roles import CaseOfficer, Caseworker, Officer, Watcher
 from center1111.standing import standing_values
 from schemas import Channel, Kind
 from servicekit.clock import Now
@@ -68,6 +68,16 @@ class ClockRestart(Body):
     """What has come in, where there is something to say."""
 
     note: Note | None = None
+
+
+class NewProgress(Body):
+    """What has been done so far, and what comes next; the complainant reads it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "ตรวจสอบเอกสารของชุมชนแล้ว อยู่ระหว่างขอข้อมูลจากธนาคาร จะแจ้งผลให้ทราบต่อไป"}]}
+    )
+
+    text: LongText
 
 
 class ClockStopView(View):
@@ -174,6 +184,24 @@ def post_clock_restart(
 ) -> ComplaintView:
     """Its open deadlines, and those of its referral, are moved by the working days that the clock stood."""
     actions.restart_clock(session, complaint_id, note=new.note, wanted=wanted, deadlines=due, by=actor.subject, now=now)
+    return read_complaint(session, complaint_id, for_=actor)
+
+
+@router.post("/complaints/{complaint_id}/progress", summary="Report progress to the complainant")
+def post_progress(
+    complaint_id: UUID,
+    new: NewProgress,
+    *,
+    session: Transaction,
+    now: Now,
+    due: Due,
+    actor: CaseOfficer,
+    wanted: IfMatch,
+) -> ComplaintView:
+    """The Centre's own interim report, shown to the complainant online: the limit to answer begins anew from it."""
+    actions.report_progress(
+        session, complaint_id, text=new.text, wanted=wanted, deadlines=due, by=actor.subject, now=now
+    )
     return read_complaint(session, complaint_id, for_=actor)
 
 
