@@ -202,7 +202,7 @@ def patch_case(
         RequestBody(
             media_type="application/merge-patch+json",
             description="A JSON Merge Patch of kind, subject, details, complainant, confidential, place, evidence.",
-            examples=[{"subject": "ขอทราบกำหนดการโอนเงินโครงการ", "place": {"district": None}}],
+            examples=[{"subject": "ขอทราบกำหนดการโอนเงินโครงการ", "place": {"province": "ลำพูน"}}],
         ),
     ],
     session: Transaction,
