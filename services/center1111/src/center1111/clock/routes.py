@@ -67,7 +67,7 @@ class NewClockStop(Body):
 class ClockRestart(Body):
     """What has come in, where there is something to say."""
 
-    note: Note | None = None
+    note: Annotated[Note | None, Field(examples=["ได้รับสำเนาสมุดบัญชีจากผู้ร้องแล้ว"])] = None
 
 
 class NewProgress(Body):

@@ -32,6 +32,15 @@ router = Router(tags=["complaints"])
 class NewVerification(Body):
     """What the check came to. A refusal names its ground, an acceptance has none."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"outcome": "accepted"},
+                {"outcome": "refused", "ground": "before_the_courts", "note": "คดีอยู่ในศาลปกครองขอนแก่น"},
+            ]
+        }
+    )
+
     outcome: Literal["accepted", "refused"]
     ground: Annotated[
         RefusalGround | None,
@@ -140,7 +149,7 @@ class LinkView(View):
 class Removal(Body):
     """Why the link is taken back."""
 
-    reason: Note
+    reason: Annotated[Note, Field(examples=["เป็นคนละโครงการกัน"])]
 
 
 class DuplicateView(View):
