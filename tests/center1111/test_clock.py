@@ -19,6 +19,7 @@ from center1111.records import Complaint, Referral, Reminder
 from center1111.settings import Settings
 from center1111.steps import complainant_told
 from servicekit.clock import utc_now
+from servicekit.ids import uuid7
 from servicekit.mail_queue import Round, owed_mails
 from servicekit.testing import eventually
 from servicekit.testing_mail import Mailbox
@@ -360,6 +361,58 @@ def test_a_refused_mail_is_listed_with_what_the_server_said(centre: Centre, mail
     assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=waiting"))["items"])
     send_all(centre, mailbox, addresses={})
     assert 1 == len(ok(centre.as_("supervisor").get("/v1/reminders?sending=listed"))["items"])
+
+
+def test_a_reminder_whose_mail_failed_is_sent_once_more(centre: Centre, mailbox: Mailbox) -> None:
+    """With all that the mail tells of; not what was sent, or waits, or is not there; supervisors and operators may."""
+    for _ in range(2):
+        due(centre, centre.verified()["id"], due_at=day(17))
+    reminded(centre, addressed=("officer",))
+    mailbox.rcpt = "550 5.1.1 duty@1111.example: no such user"
+    send_all(centre, mailbox)
+    supervisor = centre.as_("supervisor")
+    first, _ = ok(supervisor.get("/v1/reminders?sending=failed"))["items"]
+    path = f"/v1/reminders/{first['id']}/retry"
+    refused(centre.as_("officer").post(path), 403)
+    refused(supervisor.post(f"/v1/reminders/{uuid7()}/retry"), 404)
+
+    again = ok(centre.as_("operator").post(path))
+    assert (first["id"], "waiting", None) == (again["id"], again["sending"], again["failure"])
+    assert "/problems/reminder-not-failed" == refused(supervisor.post(path), 409)["type"]
+    mailbox.rcpt = "250 OK"
+    send_all(centre, mailbox)
+    (mail,) = mailbox.mails
+    assert "2 รายการ" in mail["Subject"]
+    assert ["sent", "sent"] == [one["sending"] for one in ok(supervisor.get("/v1/reminders"))["items"]]
+    refused(supervisor.post(path), 409)
+
+
+def test_the_centre_s_own_report_of_progress_begins_the_limit_anew(centre: Centre) -> None:
+    """From now, or from when the clock was stopped; the complainant reads it, and not who wrote it."""
+    complaint = centre.registered()
+    path = f"/v1/complaints/{complaint['id']}"
+    ok(centre.as_("verifier").put(f"{path}/verification", json={"outcome": "accepted"}))
+    due(centre, complaint["id"], due_at=day(1))
+    officer = centre.as_("officer", subject="somchai")
+    report = {"text": "อยู่ระหว่างตรวจสอบเอกสาร"}
+    shown = ok(officer.post(f"{path}/progress", json=report))
+    anew = centre.app.state.deadlines.answer_due(utc_now())
+    assert (anew, "verified") == (datetime.fromisoformat(shown["due_at"]), shown["state"])
+    (kept,) = shown["progress"]
+    assert ("center1111", report["text"]) == (kept["agency"], kept["text"])
+    secret = {"Tracking-Secret": complaint["tracking_secret"]}
+    seen = ok(centre.anyone.get(f"/v1/public/complaints/{complaint['tracking_number']}", headers=secret))
+    assert [kept] == seen["progress"]
+    assert "somchai" not in str(seen)
+    assert "somchai" == ok(officer.get(f"{path}/history"))["items"][-1]["by"]
+
+    made(officer.post(f"{path}/clock-stops", json={"reason": "awaiting_complainant"}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.update(Complaint).values(clock_stopped_at=day(2), due_at=day(1)))
+    shown = ok(officer.post(f"{path}/progress", json=report))
+    assert centre.app.state.deadlines.answer_due(day(2)) == datetime.fromisoformat(shown["due_at"])
+    assert {"/text": "required"} == pointers(refused(officer.post(f"{path}/progress", json={}), 400))
+    refused(centre.as_("verifier").post(f"{path}/progress", json=report), 403)
 
 
 def test_the_worker_looks_until_it_is_told_to_stop(centre: Centre) -> None:

@@ -140,6 +140,48 @@ def test_a_question_is_sent_by_mail_while_it_is_open(centre: Centre, mailbox: Ma
     assert ("mail", True) == (last["by"], "ไม่สำเร็จ (SMTP 550 5.1.1)" in last["note"])
 
 
+def test_a_refusal_is_sent_by_mail_with_its_ground(centre: Centre, mailbox: Mailbox) -> None:
+    """And not the verifier's note; the history tells whether the server took it; an erased address is sent nothing."""
+    postman = make_postman(centre.app.state.sessions, mailing(centre, mailbox))
+    assert postman is not None
+    verifier = centre.as_("verifier")
+
+    def refused_on(ground: str) -> Json:
+        complaint = centre.registered()
+        body = {"outcome": "refused", "ground": ground, "note": "ผู้ร้องพูดจาไม่สุภาพ"}
+        ok(verifier.put(f"/v1/complaints/{complaint['id']}/verification", json=body))
+        return complaint
+
+    def last_of(complaint: Json) -> Json:
+        entry: Json = ok(verifier.get(f"/v1/complaints/{complaint['id']}/history"))["items"][-1]
+        return entry
+
+    complaint = refused_on("before_the_courts")
+    assert Round.SETTLED is postman.round(utc_now())
+    (mail,) = mailbox.mails
+    text = mail_text(mail)
+    assert (True, "somsri@example.org") == (complaint["tracking_number"] in mail["Subject"], mail["To"])
+    label = ok(verifier.get("/v1/code-lists/refusal_grounds"))["items"][1]["label"]["th"]
+    assert (True, True, False) == tuple(said in text for said in (label, "นางสมศรี ใจดี", "ไม่สุภาพ"))
+    assert ("note", "mail", True) == (
+        last_of(complaint)["move"],
+        last_of(complaint)["by"],
+        "แล้ว" in last_of(complaint)["note"],
+    )
+
+    mailbox.rcpt = "550 5.1.1 no such user"
+    complaint = refused_on("purely_abusive")
+    assert Round.SETTLED is postman.round(utc_now())
+    assert "ไม่สำเร็จ (SMTP 550 5.1.1)" in last_of(complaint)["note"]
+
+    mailbox.rcpt = "250 OK"
+    complaint = refused_on("purely_abusive")
+    erasure = {"basis": "consent_withdrawn"}
+    ok(centre.as_("supervisor").post(f"/v1/complaints/{complaint['id']}/erasure", json=erasure))
+    assert Round.IDLE is postman.round(utc_now())
+    assert 1 == len(mailbox.mails)
+
+
 def test_an_officer_s_amendment_answers_the_question_too(busy_centre: Centre) -> None:
     """Whoever calls the hotline instead is written down by an officer."""
     asked = Asked(busy_centre)

@@ -157,9 +157,9 @@ def lived_through(centre: Centre) -> tuple[Json, Json, str]:
         first["id"],
         ReferralReturned(**numbers(first), reason=ReturnReason.OTHER, note=said, suggested_owner=NAME),
     )
-    withdrawn = made(officer.post(f"{path}/referrals", json={"to": AGENCY, "question": said}))
+    withdrawn = made(officer.post(f"{path}/referrals", json={"to": AGENCY, "question": said, "insist": True}))
     ok(officer.post(f"/v1/referrals/{withdrawn['id']}/withdrawal", json={"reason": said}))
-    last = made(officer.post(f"{path}/referrals", json={"to": AGENCY, "question": said}))
+    last = made(officer.post(f"{path}/referrals", json={"to": AGENCY, "question": said, "insist": True}))
     told = {**numbers(last), "case_number": "สพช-2569-000042"}
     now = datetime.now(UTC)
     centre.told(last["id"], accepted(last))

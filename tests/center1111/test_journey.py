@@ -60,6 +60,7 @@ CALLS: dict[Move, tuple[str, str, str, Json]] = {
     Move.CLOSE: ("POST", "officer", "closure", {}),
     Move.REOPEN: ("POST", "officer", "reopening", {"reason": "ผู้ร้องแจ้งว่ายังไม่ได้รับเงิน"}),
     Move.WITHDRAW: ("POST", "officer", "withdrawal", {"reason": "ผู้ร้องขอถอนเรื่อง"}),
+    Move.REPORT_PROGRESS: ("POST", "officer", "progress", {"text": "อยู่ระหว่างตรวจสอบเอกสาร"}),
     Move.NOTE: ("POST", "officer", "notes", {"text": "โทรศัพท์แจ้งผู้ร้องแล้ว"}),
 }
 WAYS: dict[State, list[Move]] = {

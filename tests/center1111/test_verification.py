@@ -235,6 +235,23 @@ def test_an_answer_for_all_is_given_to_all_or_to_none(busy_centre: Centre) -> No
     assert "verified" == busy_centre.complaint(first["id"])["state"]
 
 
+def test_an_answer_for_several_people_names_none_of_them(busy_centre: Centre) -> None:
+    """Neither name nor number of any; where all are one person's complaints, it may."""
+    own = [busy_centre.verified(), busy_centre.verified()]
+    other = busy_centre.verified(complainant={"first_name": "วิชัย", "last_name": "สุขใจ"})
+    for one in (own[1], other):
+        linked(busy_centre, own[0]["id"], one["id"])
+    path = f"/v1/complaints/{own[0]['id']}/answers"
+    officer = busy_centre.as_("officer")
+    to_all = {"also_for": [own[1]["id"], other["id"]]}
+    for text in ("เรียน นางสมศรี ใจดี", "แจ้งคุณวิชัย สุขใจ", f"ตามเรื่องเลขที่ {other['tracking_number']}"):
+        problem = refused(officer.post(path, json={"text": text, **to_all}), 400)
+        assert {"/text": "says_whose_it_is"} == pointers(problem)
+    assert "verified" == busy_centre.complaint(own[0]["id"])["state"]
+
+    made(officer.post(path, json={"text": "เรียน นางสมศรี ใจดี โอนแล้ว", "also_for": [own[1]["id"]]}))
+
+
 def test_what_speaks_for_a_duplicate_adds_up() -> None:
     """Each thing leaves less doubt, and none takes all of it; texts that share what all share say nothing."""
     nothing = likeness(text_similarity=0.2, same=[], same_district=False, same_community=False)

@@ -75,7 +75,7 @@ def test_numbers_count_up_and_check(office: Office) -> None:
         ),
         ("telephone", {"call_started_at": "2569-01-01T00:00:00Z"}, {("/evidence/call_started_at", "buddhist_year")}),
         ("telephone", {"call_started_at": "2300-01-01T00:00:00Z"}, {("/evidence/call_started_at", "in_future")}),
-        ("website", {"consent": False}, {("/evidence/consent", "unknown_code")}),
+        ("website", {"consent": False}, {("/evidence/consent", "consent_required")}),
         ("email", {"message_id": "no spaces allowed"}, {("/evidence/message_id", "wrong_form")}),
         ("email", {"from_address": "nobody"}, {("/evidence/from_address", "wrong_form")}),
         ("po_box", {"postmarked_on": "2569-01-05"}, {("/evidence/postmarked_on", "buddhist_year")}),
@@ -331,7 +331,7 @@ def test_a_wrong_secret_is_as_no_case(office: Office) -> None:
 def test_the_website_needs_consent(standing_office: Office) -> None:
     """And the public cannot say that it came by another channel."""
     body = {"kind": "inquiry", **TRANSFER, "channel": "fax", "evidence": {"consent": False}}
-    assert {("/channel", "unknown_code"), ("/evidence/consent", "unknown_code")} == standing_office.faults(
+    assert {("/channel", "unknown_code"), ("/evidence/consent", "consent_required")} == standing_office.faults(
         "POST", "/public/cases", body, role=None
     )
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Request
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from center1111.deadlines import Due
@@ -55,12 +55,37 @@ DryRun = Annotated[bool, Field(strict=True, description="Show what would happen,
 class BulkVerification(NewVerification):
     """The same outcome for many complaints."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "outcome": "accepted",
+                    "complaints": [{"id": "019a5f0e-7c00-7000-8000-000000000001", "version": 1}],
+                    "dry_run": True,
+                }
+            ]
+        }
+    )
+
     complaints: Complaints
     dry_run: DryRun = False
 
 
 class BulkReferral(NewReferral):
     """The same agency and question for many complaints."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "to": "chumchon",
+                    "question": "ขอทราบกำหนดโอนเงินงวดที่สองของแต่ละชุมชน",
+                    "complaints": [{"id": "019a5f0e-7c00-7000-8000-000000000001", "version": 2}],
+                    "dry_run": True,
+                }
+            ]
+        }
+    )
 
     complaints: Complaints
     dry_run: DryRun = False

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from center1111.codes import AnswerOrigin, RefusalGround
-from center1111.journey import ReferralMove, ReferralState, State
+from center1111.journey import Move, ReferralMove, ReferralState, State
 from center1111.records import (
     Answer,
     AnswerArticle,
@@ -23,7 +23,7 @@ from center1111.records import (
     Referral,
 )
 from center1111.standing import is_in
-from center1111.steps import ComplaintNotFound
+from center1111.steps import PARTY, ComplaintNotFound
 from exchange.erasing import Confirmation
 from exchange.tables import erasures
 from schemas import ERASED_TEXT, Channel, Kind
@@ -97,9 +97,9 @@ class ReferralOfComplaint(View):
 
 
 class AgencySaid(View):
-    """What an agency said of a complaint that is with it."""
+    """What an agency said of a complaint that is with it, or the Centre of one that it works on."""
 
-    agency: str = Field(description="The agency's code.")
+    agency: str = Field(description="The agency's code, or the Centre's own: `center1111`.")
     at: datetime
     text: str
 
@@ -145,7 +145,9 @@ class ComplaintView(Versioned):
     )
     referrals: list[ReferralOfComplaint]
     question: AgencySaid | None = Field(description="What an agency must still know from the complainant.")
-    progress: list[AgencySaid] = Field(description="Interim reports of agencies, the first one first.")
+    progress: list[AgencySaid] = Field(
+        description="Interim reports of agencies and of the Centre, the first one first."
+    )
     closed_at: datetime | None
     erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
@@ -220,7 +222,8 @@ _referrals = (
     .scalar_subquery()
 )
 _said = _object(
-    agency=HistoryEntry.by,
+    # Which of its officers reported, the Centre tells nobody outside.
+    agency=sa.case((HistoryEntry.referral_id.is_(None), sa.literal_column(f"'{PARTY}'")), else_=HistoryEntry.by),
     at=HistoryEntry.at,
     text=sa.func.coalesce(HistoryEntry.note, ERASED_TEXT),  # its notes are what an erasure takes out of a history
 )
@@ -249,13 +252,12 @@ PROGRESS_REPORTS = (
     )
     .where(
         HistoryEntry.complaint_id == Complaint.id,
-        HistoryEntry.referral_id.is_not(None),
-        HistoryEntry.move == sa.literal_column(f"'{ReferralMove.PROGRESS}'"),
+        is_in(HistoryEntry.move, [ReferralMove.PROGRESS, Move.REPORT_PROGRESS]),
     )
     .correlate(Complaint)
     .scalar_subquery()
 )
-"""The interim reports of agencies as JSON, each in the shape of `AgencySaid`, for statements on complaints."""
+"""The interim reports of agencies and of the Centre as JSON, each like `AgencySaid`, for statements on complaints."""
 
 _complainant = (
     sa.select(

@@ -37,6 +37,7 @@ class Move(StrEnum):
     UNLINK = "unlink"
     STOP_CLOCK = "stop_clock"
     RESTART_CLOCK = "restart_clock"
+    REPORT_PROGRESS = "report_progress"
     TELL = "tell"
     INFORM = "inform"
     RATE = "rate"
@@ -71,6 +72,8 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     **{(s, move): s for s in State for move in (Move.NOTE, Move.LINK, Move.UNLINK)},
     (State.RECEIVED, Move.CHECK): State.RECEIVED,
     **{(s, move): s for s in UNANSWERED for move in (Move.STOP_CLOCK, Move.RESTART_CLOCK)},
+    # An interim report tells of work: before the check there is none, and after the answer no more.
+    **{(s, Move.REPORT_PROGRESS): s for s in (State.VERIFIED, State.REFERRED)},
     # A letter may arrive, or a mail be taken, whatever has become of the complaint meanwhile.
     **{(s, Move.TELL): s for s in (State.VERIFIED, State.REFERRED, State.ANSWERED, State.CLOSED, State.WITHDRAWN)},
     # What the complainant may do by number and secret: tell more while it is open, and judge what was answered.

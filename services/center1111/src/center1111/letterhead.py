@@ -83,6 +83,17 @@ def mail_asking(head: Letterhead, tracking_number: str, complainant: str, questi
     return Mail(to=to, subject=f"ขอข้อมูลเพิ่มเติมเรื่องร้องทุกข์ เลขที่ {tracking_number}", text=text)
 
 
+def mail_refusing(head: Letterhead, tracking_number: str, complainant: str, why: str, *, to: str) -> Mail:
+    """The mail that tells of a refusal. Its subject tells strangers nothing of what it is about."""
+    text = (
+        f"เรียน {complainant}\n\nศูนย์รับเรื่องราวร้องทุกข์ 1111 ตรวจสอบเรื่องของท่าน เลขที่ {tracking_number} แล้ว"
+        f" ไม่อาจรับไว้พิจารณาได้ เนื่องจาก\n\n{why}\n\n"
+        "หากท่านมีข้อเท็จจริงเพิ่มเติม โปรดยื่นเรื่องใหม่พร้อมข้อเท็จจริงนั้น หรือสอบถามที่สายด่วน 1111"
+        f"\n\n{head.contact}\n"
+    )
+    return Mail(to=to, subject=f"แจ้งผลการตรวจสอบเรื่องร้องทุกข์ เลขที่ {tracking_number}", text=text)
+
+
 def _said(telling: Telling) -> str:
     opening = (
         f"ตามที่ท่านได้ยื่นเรื่อง “{telling.subject}” ต่อศูนย์รับเรื่องราวร้องทุกข์ 1111"

@@ -1,4 +1,4 @@
-"""Who writes the Centre's mails: answers and questions to complainants, reminders to those who work here."""
+"""Who writes the Centre's mails: answers, questions and refusals to complainants, reminders to those who work here."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from center1111.clock.mails import settle_reminders, write_reminders
 from center1111.clock.reminding import Reminding
-from center1111.records import Delivery, Referral
+from center1111.records import Complaint, Delivery, Referral
 from center1111.referrals.mails import settle_question, write_question
 from center1111.settings import Settings
 from center1111.tellings import settle_mail, write_mail
+from center1111.verification.mails import settle_refusal, write_refusal
 from servicekit.database import Sessions
 from servicekit.mail import Mail
 from servicekit.mail_queue import MailState, Postman
@@ -28,6 +29,8 @@ def make_postman(sessions: Sessions, settings: Settings) -> Postman | None:
             return write_mail(session, about, head, now)
         if session.get(Referral, about) is not None:
             return write_question(session, about, head)
+        if session.get(Complaint, about) is not None:
+            return write_refusal(session, about, head)
         return write_reminders(session, about, addresses, now)
 
     return Postman(sessions, server, write=write, settle=_settle)
@@ -48,5 +51,7 @@ def _settle(session: Session, about: UUID, state: MailState, problem: str | None
         settle_mail(session, about, state, problem, now)
     elif session.get(Referral, about) is not None:
         settle_question(session, about, state, problem, now)
+    elif session.get(Complaint, about) is not None:
+        settle_refusal(session, about, state, problem, now)
     else:
         settle_reminders(session, about, state, problem, now)

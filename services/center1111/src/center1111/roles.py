@@ -26,6 +26,9 @@ Caseworker = Annotated[Actor, Depends(require("verifier", "officer", "supervisor
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 """Any person of the Centre, and no agency's system."""
 
+Watcher = Annotated[Actor, Depends(require("supervisor", "operator"))]
+"""Sees to it that reminders arrive."""
+
 Eraser = Annotated[Actor, Depends(require("supervisor"))]
 """Erases personal data."""
 

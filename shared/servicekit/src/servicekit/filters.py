@@ -10,9 +10,12 @@ from pydantic import BeforeValidator
 Code = TypeVar("Code")
 
 
-def _split(values: Sequence[str] | None) -> list[str] | None:
-    if values is None:
-        return None
+def _split(values: Sequence[str] | str | None) -> Sequence[str] | None:
+    """Parts of what a query says once or often, or JSON as a text or a list; anything else is left to be refused."""
+    if isinstance(values, str):
+        values = [values]
+    if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        return values
     return [part.strip() for value in values for part in value.split(",")]
 
 

@@ -13,13 +13,22 @@ from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import MOVES, ArticleState, Move, State
-from center1111.records import Answer, AnswerArticle, Article, Complaint, ComplaintLink
+from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, ComplaintLink
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
 from servicekit.versions import Versions
 from servicekit.words import Words
 
 _NOT_IN_FORCE: Final = Words("ไม่พบบทความนี้ หรือบทความนี้ยังไม่เผยแพร่หรือเลิกใช้แล้ว", "There is no such article in force.")
+
+_SAYS_WHOSE: Final = FieldError(
+    "/text",
+    "says_whose_it_is",
+    Words(
+        "คำตอบเดียวสำหรับหลายเรื่องต้องไม่ระบุเลขที่เรื่องหรือชื่อผู้ร้องของเรื่องใดเรื่องหนึ่ง เพราะผู้ร้องรายอื่นจะได้อ่านด้วย",
+        "An answer for several complaints names neither one's number nor its complainant: the others read it, too.",
+    ),
+)
 
 _NOT_LINKED: Final = (
     "not_linked",
@@ -89,7 +98,8 @@ def answer_together(
     """Give one answer to a complaint and to others that are linked to it: to all of them, or to none.
 
     Raises:
-        InvalidInput: one of the others is not linked to it or cannot be answered, or an article is not in force.
+        InvalidInput: one of the others is not linked to it or cannot be answered, an article is not in force, or the
+            text names one of the complaints or complainants.
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     if also_for:
@@ -99,6 +109,7 @@ def answer_together(
             sa.select(Complaint).where(Complaint.id == everyone).order_by(Complaint.id).with_for_update()
         ).all()
         _refuse_others(session, complaint_id, also_for, {one.id: one.state for one in locked})
+        _refuse_names(session, locked, text)
     given: dict[str, Any] = {"text": text, "article_ids": article_ids, "deadlines": deadlines, "by": by, "now": now}
     complaint, _ = answer(session, complaint_id, wanted=wanted, **given)
     for other_id in also_for:
@@ -122,6 +133,18 @@ def _refuse_others(
     ]
     if wrong:
         raise InvalidInput(*wrong)
+
+
+def _refuse_names(session: Session, complaints: Sequence[Complaint], text: str) -> None:
+    """Refuse a text that was filled in for one of the complaints, as from a template: the others would read of it."""
+    people = session.scalars(
+        sa.select(Complainant).where(Complainant.complaint_id.in_([one.id for one in complaints]))
+    ).all()
+    names = [f"{one.first_name} {one.last_name}" for one in people if one.first_name and one.last_name]
+    if len(names) == len(complaints) and len(set(names)) == 1:  # all of them are one person's
+        return
+    if any(said in text for said in (*names, *(one.tracking_number for one in complaints))):
+        raise InvalidInput(_SAYS_WHOSE)
 
 
 def _versions_in_force(session: Session, article_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -44,7 +44,10 @@ class NewAnswer(Body):
     ] = ()
     also_for: Annotated[
         tuple[UUID, ...],
-        Field(max_length=100, description="Other complaints linked to this one that get the same answer: all or none."),
+        Field(
+            max_length=100,
+            description="Other complaints linked to this one that get the same answer, which names none of them.",
+        ),
     ] = ()
 
 

@@ -1,4 +1,4 @@
-"""An officer stops the clock of a complaint, and restarts it."""
+"""An officer stops the clock of a complaint, restarts it, and reports progress, from which the limit begins anew."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from center1111 import clock_stops, steps
 from center1111.codes import StopReason
 from center1111.deadlines import Deadlines
+from center1111.journey import Move
 from center1111.records import ClockStop, Complaint
 from servicekit.versions import Versions
 
@@ -54,3 +55,27 @@ def restart_clock(
     clock_stops.restart(session, complaint, note=note, deadlines=deadlines, by=by, now=now)
     session.flush()
     return complaint
+
+
+def report_progress(
+    session: Session,
+    complaint_id: UUID,
+    *,
+    text: str,
+    wanted: Versions,
+    deadlines: Deadlines,
+    by: str,
+    now: datetime,
+) -> None:
+    """Tell the complainant what has been done so far: the legal interim report, so the limit to answer begins anew.
+
+    Source: the deadline settings. Where the clock stands, it begins from the moment at which it was stopped. What an
+    agency owes is left as it is: that limit begins anew by its own report.
+
+    Raises:
+        ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
+    """
+    complaint = steps.complaint_to_change(session, complaint_id, wanted)
+    steps.advance(session, complaint, Move.REPORT_PROGRESS, by=by, now=now, note=text)
+    complaint.due_at = max(complaint.due_at, deadlines.answer_due(complaint.clock_stopped_at or now))
+    session.flush()

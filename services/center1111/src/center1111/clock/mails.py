@@ -12,7 +12,8 @@ from center1111.codes import CODE_LISTS, Sending, Standing
 from center1111.deadlines import due_day
 from center1111.records import Complaint, Referral, Reminder
 from servicekit.mail import Mail
-from servicekit.mail_queue import MailState
+from servicekit.mail_queue import MailState, owe_mail_again
+from servicekit.problems import DomainError
 from thaikit.calendar import long_date
 
 NAMED: Final = 200
@@ -24,6 +25,14 @@ _SENDING: Final[Mapping[MailState, Sending]] = {
     MailState.GIVEN_UP: Sending.FAILED,
     MailState.DROPPED: Sending.LISTED,
 }
+
+
+class ReminderNotFound(DomainError):
+    """There is no such reminder."""
+
+
+class ReminderNotFailed(DomainError):
+    """Its mail was sent, is under way, or was never owed."""
 
 
 def write_reminders(session: Session, mail_id: UUID, addresses: Mapping[str, str], now: datetime) -> Mail | None:
@@ -60,6 +69,26 @@ def settle_reminders(session: Session, mail_id: UUID, state: MailState, problem:
             failure=(problem or state) if sending is Sending.FAILED else None,
         )
     )
+
+
+def retry_reminders(session: Session, reminder_id: UUID, *, now: datetime) -> None:
+    """Send once more, under its Message-ID, the mail that told of this reminder and failed: with all that it tells.
+
+    Raises:
+        ReminderNotFound: there is no such reminder.
+        ReminderNotFailed: no mail of it has failed.
+    """
+    reminder = session.get(Reminder, reminder_id)
+    if reminder is None:
+        raise ReminderNotFound
+    told = sa.select(Reminder).where(Reminder.mail == reminder.mail).order_by(Reminder.id).with_for_update()
+    together = [] if reminder.mail is None else session.scalars(told.execution_options(populate_existing=True)).all()
+    if reminder.mail is None or reminder.sending is not Sending.FAILED:
+        raise ReminderNotFailed
+    for one in together:
+        one.sending, one.failure = Sending.WAITING, None
+    owe_mail_again(session, about=reminder.mail, now=now)
+    session.flush()
 
 
 def _text(rows: Sequence[Any], count: int, now: datetime) -> str:

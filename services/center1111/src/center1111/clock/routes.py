@@ -1,21 +1,21 @@
-"""Deadlines: what is near due and overdue, the clock of a complaint, and the reminders that were sent."""
+"""Deadlines: what is near due and overdue, the clock of a complaint, progress, and the reminders sent."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
-from center1111.clock import actions, queries
+from center1111.clock import actions, mails, queries
 from center1111.codes import Sending, Standing, Step, StopReason
 from center1111.complaint_view import ComplaintView, read_complaint, tell_version
 from center1111.deadlines import Due
-from center1111.fields import Note
+from center1111.fields import LongText, Note
 from center1111.journey import State
 from center1111.records import ClockStop, Complaint, Reminder
-from center1111.roles import Caseworker, Officer
+from center1111.roles import CaseOfficer, Caseworker, Officer, Watcher
 from center1111.standing import standing_values
 from schemas import Channel, Kind
 from servicekit.clock import Now
@@ -67,7 +67,17 @@ class NewClockStop(Body):
 class ClockRestart(Body):
     """What has come in, where there is something to say."""
 
-    note: Note | None = None
+    note: Annotated[Note | None, Field(examples=["ได้รับสำเนาสมุดบัญชีจากผู้ร้องแล้ว"])] = None
+
+
+class NewProgress(Body):
+    """What has been done so far, and what comes next; the complainant reads it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "ตรวจสอบเอกสารของชุมชนแล้ว อยู่ระหว่างขอข้อมูลจากธนาคาร จะแจ้งผลให้ทราบต่อไป"}]}
+    )
+
+    text: LongText
 
 
 class ClockStopView(View):
@@ -99,6 +109,12 @@ class ReminderView(View):
     sent_at: datetime | None
     sending: Sending = Field(description="See /v1/code-lists/reminder_sendings.")
     failure: str | None = Field(description="The codes of the mail server's last reply.")
+
+
+_REMINDERS: Final = sa.select(
+    *(getattr(Reminder, name) for name in ReminderView.model_fields if name != "tracking_number"),
+    Complaint.tracking_number,
+).join(Complaint, Complaint.id == Reminder.complaint_id)
 
 
 @router.get("/deadlines", summary="Open deadlines, the soonest first")
@@ -171,6 +187,24 @@ def post_clock_restart(
     return read_complaint(session, complaint_id, for_=actor)
 
 
+@router.post("/complaints/{complaint_id}/progress", summary="Report progress to the complainant")
+def post_progress(
+    complaint_id: UUID,
+    new: NewProgress,
+    *,
+    session: Transaction,
+    now: Now,
+    due: Due,
+    actor: CaseOfficer,
+    wanted: IfMatch,
+) -> ComplaintView:
+    """The Centre's own interim report, shown to the complainant online: the limit to answer begins anew from it."""
+    actions.report_progress(
+        session, complaint_id, text=new.text, wanted=wanted, deadlines=due, by=actor.subject, now=now
+    )
+    return read_complaint(session, complaint_id, for_=actor)
+
+
 @router.get("/complaints/{complaint_id}/clock-stops", summary="When the clock of a complaint stood, and why")
 def list_clock_stops(complaint_id: UUID, session: Reading, actor: Officer) -> Page[ClockStopView]:
     """The first one first."""
@@ -195,36 +229,17 @@ def list_reminders(
     cursor: Cursor = None,
 ) -> Page[ReminderView]:
     """Each stands in it once: who was reminded of what, and when it was sent to them by mail."""
-    conditions: list[Any] = []
+    found = _REMINDERS
     if step:
-        conditions.append(Reminder.step.in_(step))
+        found = found.where(Reminder.step.in_(step))
     if sending:
-        conditions.append(Reminder.sending.in_(sending))
+        found = found.where(Reminder.sending.in_(sending))
     if complaint:
-        conditions.append(Reminder.complaint_id == complaint)
+        found = found.where(Reminder.complaint_id == complaint)
     if cursor:
         made_at, reminder_id = decode_cursor(request, cursor, [datetime, UUID])
-        conditions.append(sa.tuple_(Reminder.made_at, Reminder.id) < sa.tuple_(made_at, reminder_id))
-    shown = (
-        "id",
-        "step",
-        "rung",
-        "to",
-        "due_at",
-        "complaint_id",
-        "referral_id",
-        "made_at",
-        "sending",
-        "sent_at",
-        "failure",
-    )
-    rows = session.execute(
-        sa.select(*(getattr(Reminder, name) for name in shown), Complaint.tracking_number)
-        .join(Complaint, Complaint.id == Reminder.complaint_id)
-        .where(*conditions)
-        .order_by(Reminder.made_at.desc(), Reminder.id.desc())
-        .limit(limit + 1)
-    ).all()
+        found = found.where(sa.tuple_(Reminder.made_at, Reminder.id) < sa.tuple_(made_at, reminder_id))
+    rows = session.execute(found.order_by(Reminder.made_at.desc(), Reminder.id.desc()).limit(limit + 1)).all()
     return make_page(
         rows,
         limit=limit,
@@ -233,3 +248,10 @@ def list_reminders(
         view=ReminderView.model_validate,
         position=lambda row: [row.made_at, row.id],
     )
+
+
+@router.post("/reminders/{reminder_id}/retry", summary="Send a reminder's failed mail once more")
+def post_reminder_retry(reminder_id: UUID, *, session: Transaction, now: Now, actor: Watcher) -> ReminderView:  # noqa: ARG001  # who may
+    """With all the reminders that the same mail tells of; they wait again until the server takes it."""
+    mails.retry_reminders(session, reminder_id, now=now)
+    return ReminderView.model_validate(session.execute(_REMINDERS.where(Reminder.id == reminder_id)).one())

@@ -1,10 +1,11 @@
 """Closing, reopening and withdrawing a complaint, and notes on it."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Response
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from center1111.closure import actions
 from center1111.complainants import PROGRESS, Progress, Secret, complaint_of_complainant
@@ -25,13 +26,13 @@ public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
 class Closing(Body):
     """Why, where there is something to say."""
 
-    note: Note | None = None
+    note: Annotated[Note | None, Field(examples=["ผู้ร้องได้รับเงินครบแล้ว"])] = None
 
 
 class Reasoned(Body):
     """Why."""
 
-    reason: Note
+    reason: Annotated[Note, Field(examples=["ผู้ร้องโทรแจ้งว่าได้รับข้อเท็จจริงเพิ่มเติม"])]
 
 
 class OwnWithdrawal(Body):
@@ -53,7 +54,7 @@ class WithdrawnView(View):
 class NewNote(Body):
     """A note for those who work on the complaint; the complainant does not see it."""
 
-    text: Note
+    text: Annotated[Note, Field(examples=["โทรศัพท์หาผู้ร้องแล้ว ไม่มีผู้รับสาย"])]
 
 
 class NoteView(View):

@@ -143,7 +143,7 @@ def _erase_copies(session: Session, complaint: Complaint, *, now: datetime) -> N
     ).all()
     answers = session.scalars(sa.select(Answer.id).where(Answer.complaint_id == complaint.id)).all()
     referrals = _referred(session, complaint.id)
-    drop_mails(session, [*deliveries, *referrals], now=now)  # with answers, and with questions of agencies
+    drop_mails(session, [complaint.id, *deliveries, *referrals], now=now)  # of refusals, answers, agencies' questions
     forget_later(session, [one.store_key for one in attachments if one.store_key is not None], now=now)
     ids = [complaint.id, *deliveries, *(one.id for one in attachments), *answers, *referrals]
     erase_answers(session, [complaint.tracking_number, *map(str, ids)])

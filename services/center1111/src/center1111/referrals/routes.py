@@ -40,20 +40,20 @@ class NewReferral(Body):
     to: Name = Field(description="The agency's code in the exchange.")
     question: LongText
     insist: bool = Field(
-        default=False, strict=True, description="Send it there although this agency returned the complaint before."
+        default=False, strict=True, description="Send it there although this agency returned it: only who insists may."
     )
 
 
-class Reasoned(Body):
+class ReasonForAgency(Body):
     """Why; the agency reads it."""
 
-    reason: LongText
+    reason: Annotated[LongText, Field(examples=["ผู้ร้องแจ้งว่ายังไม่ได้รับเงินตามคำตอบ"])]
 
 
 class Amendment(Body):
     """What has become known since the complaint was referred; the agency reads it."""
 
-    text: LongText
+    text: Annotated[LongText, Field(examples=["ผู้ร้องส่งสำเนาสมุดบัญชีของโครงการมาแล้ว"])]
 
 
 class AgencyAnswer(View):
@@ -225,7 +225,7 @@ def get_referral(referral_id: UUID, session: Reading, actor: Officer, response: 
 @router.post("/referrals/{referral_id}/withdrawal", summary="Take the complaint back from the agency")
 def post_referral_withdrawal(
     referral_id: UUID,
-    new: Reasoned,
+    new: ReasonForAgency,
     *,
     session: Transaction,
     now: Now,
@@ -245,7 +245,7 @@ def post_referral_withdrawal(
 @router.post("/referrals/{referral_id}/contest", summary="Tell the agency that its answer is not accepted, and why")
 def post_contest(
     referral_id: UUID,
-    new: Reasoned,
+    new: ReasonForAgency,
     *,
     session: Transaction,
     now: Now,

@@ -112,7 +112,7 @@ def _check(session: Session, template_id: UUID | None, name: str, text: str) -> 
     wrong = []
     unknown = unknown_placeholders(text)
     if unknown:
-        said = {"unknown": ", ".join(unknown), "known": ", ".join(Placeholder)}
+        said = {"unknown": ", ".join(f"{{{{{name}}}}}" for name in unknown), "known": ", ".join(Placeholder)}
         wrong.append(FieldError("/text", "unknown_placeholder", _UNKNOWN, values=said))
     others = sa.select(AnswerTemplate.id).where(AnswerTemplate.name == name, AnswerTemplate.id != template_id)
     if template_id is None:

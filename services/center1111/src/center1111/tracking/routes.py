@@ -110,7 +110,9 @@ class PublicComplaint(View):
     refusal: str | None = Field(description="The ground of a refusal, in Thai.")
     refusal_source: str | None = Field(description="The rule that the ground is taken from, in Thai.")
     question: AgencySaid | None = Field(description="What the agency must still know: answer it by a message.")
-    progress: list[AgencySaid] = Field(description="Interim reports of the agency, the first one first.")
+    progress: list[AgencySaid] = Field(
+        description="Interim reports of agencies and of the Centre, the first one first."
+    )
     answer: PublicAnswer | None
     rated: bool = Field(description="Whether this answer was given feedback; it is asked for once.")
     reopening_until: datetime | None = Field(description="Until when reopening may be asked for, if at all.")

@@ -14,6 +14,7 @@ from center1111 import steps
 from center1111.codes import Check, LinkKind, RefusalGround
 from center1111.journey import Move
 from center1111.records import ChecklistTick, Complaint, ComplaintLink
+from center1111.verification.mails import owe_refusal
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError, FieldError, InvalidInput
 from servicekit.versions import Versions
@@ -55,7 +56,7 @@ def verify(
     by: str,
     now: datetime,
 ) -> None:
-    """Accept the complaint, or refuse it on `ground`.
+    """Accept the complaint, or refuse it on `ground` and owe the complainant a mail that says so.
 
     Raises:
         ChecksMissing: it would be accepted although one of the `required` checks is not fulfilled.
@@ -67,6 +68,8 @@ def verify(
     complaint.verified_by = by
     complaint.refusal_ground = ground
     complaint.verification_note = note
+    if ground is not None:
+        owe_refusal(session, complaint, now=now)
     if ground is None and required:
         fulfilled = session.scalars(
             sa.select(ChecklistTick.check).where(ChecklistTick.complaint_id == complaint_id, ChecklistTick.fulfilled)

@@ -32,6 +32,15 @@ router = Router(tags=["complaints"])
 class NewVerification(Body):
     """What the check came to. A refusal names its ground, an acceptance has none."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"outcome": "accepted"},
+                {"outcome": "refused", "ground": "before_the_courts", "note": "คดีอยู่ในศาลปกครองขอนแก่น"},
+            ]
+        }
+    )
+
     outcome: Literal["accepted", "refused"]
     ground: Annotated[
         RefusalGround | None,
@@ -140,7 +149,7 @@ class LinkView(View):
 class Removal(Body):
     """Why the link is taken back."""
 
-    reason: Note
+    reason: Annotated[Note, Field(examples=["เป็นคนละโครงการกัน"])]
 
 
 class DuplicateView(View):
@@ -188,7 +197,10 @@ def put_verification(
     actor: Verifier,
     wanted: IfMatch,
 ) -> ComplaintView:
-    """A complaint is verified once. The complainant sees the ground of a refusal, and not the note."""
+    """A complaint is verified once. The complainant sees the ground of a refusal online, and not the note.
+
+    Who left an e-mail address is sent the ground; the history says whether the server took the mail.
+    """
     actions.verify(
         session,
         complaint_id,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from chumchon.journey import Channel
 from servicekit.clock import utc_now
@@ -120,7 +120,20 @@ class TelephoneEvidence(Body):
 class WebsiteEvidence(Body):
     """A form on the website; without consent to keep what it says, it is not taken."""
 
-    consent: Literal[True]
+    consent: bool = Field(strict=True)
+
+    @field_validator("consent")
+    @classmethod
+    def _given(cls, consent: bool) -> bool:  # pydantic passes it so
+        if not consent:
+            raise refused(
+                "consent_required",
+                Words(
+                    "ต้องยินยอมให้สำนักงานเก็บและใช้ข้อมูลส่วนบุคคลเพื่อดำเนินการเรื่องนี้",
+                    "A case by the website needs the consent to process personal data.",
+                ),
+            )
+        return consent
 
 
 class EmailEvidence(Body):

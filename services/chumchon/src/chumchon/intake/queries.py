@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE
 from sqlalchemy.orm import Session
 
 from chumchon.cases import summaries
@@ -41,6 +41,9 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "open_states": any_of(Case.state, "open_states"),
     "due_after": Case.due_at > sa.bindparam("due_after"),
     "due_until": Case.due_at <= sa.bindparam("due_until"),
+    "due_not_within": sa.not_(
+        Case.due_at.bool_op("<@")(sa.cast(sa.bindparam("due_not_within", type_=sa.Text), TSTZRANGE))
+    ),
     "seen_work_group": Case.work_group == sa.bindparam("seen_work_group"),
     "seen_client_id": Case.client_id == sa.bindparam("seen_client_id"),
 }

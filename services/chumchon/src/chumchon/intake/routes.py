@@ -1,6 +1,6 @@
 """Recording cases from the Office's own channels, reading them, correcting them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
 from servicekit.clock import Now
 from servicekit.fields import Line, Timestamp, View
-from servicekit.filters import CodesOf, IdsOf
+from servicekit.filters import CodesOf, CommaIsOr, IdsOf
 from servicekit.identity import Actor, require
 from servicekit.merge_patch import patched
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
@@ -87,7 +87,9 @@ async def _wanted(
     received_to: Annotated[Timestamp | None, QueryParameter(alias="to", description="Received before.")] = None,
     due_from: Annotated[Timestamp | None, QueryParameter(description="Due then or later.")] = None,
     due_to: Annotated[Timestamp | None, QueryParameter(description="Due before.")] = None,
-    standing: Annotated[Standing | None, QueryParameter(description="Open, and how it stands to its deadline.")] = None,
+    standing: Annotated[
+        list[Standing] | None, CommaIsOr, QueryParameter(description="Open, and how it stands to its deadline: any of.")
+    ] = None,
     taken: Annotated[bool | None, QueryParameter(description="Whether an officer works on it.")] = None,
     news: Annotated[
         bool | None, QueryParameter(description="Whether something came in that who works on it has not read.")
@@ -115,15 +117,17 @@ async def _wanted(
     return Wanted({name: value for name, value in given.items() if value is not None}, sort)
 
 
-def _standing(standing: Standing, deadlines: Deadlines, now: datetime) -> dict[str, Any]:
-    """The filter of open cases that stand so to their deadline."""
+def _standing(standings: Collection[Standing], deadlines: Deadlines, now: datetime) -> dict[str, Any]:
+    """The filter of open cases that stand in one of these ways to their deadline."""
     near = deadlines.near_due_until(now)
-    due = {
-        Standing.OVERDUE: {"due_until": now},
-        Standing.NEAR_DUE: {"due_after": now, "due_until": near},
-        Standing.IN_TIME: {"due_after": near},
-    }
-    return {"open_states": sorted(OPEN_STATES), **due[standing]}
+    due: dict[str, Any] = {}
+    if Standing.OVERDUE not in standings:
+        due["due_after"] = now if Standing.NEAR_DUE in standings else near
+    if Standing.IN_TIME not in standings:
+        due["due_until"] = near if Standing.NEAR_DUE in standings else now
+    if set(standings) == {Standing.OVERDUE, Standing.IN_TIME}:
+        due["due_not_within"] = f"({now.isoformat()},{near.isoformat()}]"
+    return {"open_states": sorted(OPEN_STATES), **due}
 
 
 @router.post("/cases", status_code=201, summary="Record a case from one of the Office's channels")
@@ -198,7 +202,7 @@ def patch_case(
         RequestBody(
             media_type="application/merge-patch+json",
             description="A JSON Merge Patch of kind, subject, details, complainant, confidential, place, evidence.",
-            examples=[{"subject": "ขอทราบกำหนดการโอนเงินโครงการ", "place": {"district": None}}],
+            examples=[{"subject": "ขอทราบกำหนดการโอนเงินโครงการ", "place": {"province": "ลำพูน"}}],
         ),
     ],
     session: Transaction,
