@@ -31,7 +31,7 @@ tokens: .venv/ready  ## Print URLs and new tokens of the running services (or co
 	@$(RUN) devstack tokens $(ARGS)
 
 test: lint types  ## Run everything that CI runs: linters, types, all tests
-	@$(RUN) pytest -q -n 3 --dist worksteal $(ARGS)
+	@$(RUN) pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: .venv/ready  ## Play thousands of histories, and break real processes for minutes; FAULT_SEED=… repeats
 	@FAULT_ROUNDS=40 FAULT_HISTORIES=3000 $(RUN) pytest -q tests/faults $(ARGS)

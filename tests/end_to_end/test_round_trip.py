@@ -71,6 +71,7 @@ def test_an_office_that_is_down_gets_everything_when_it_is_back(pair: Pair) -> N
     assert {"queued"} == {pair.centre.referral(referral["id"])["state"] for _, referral in referred}
     pair.office_process.start()
     pair.office_process.wait_until_ready()
+    pair.let_time_pass()
     pair.wait_until_settled()
     for complaint, referral in referred:
         (case,) = pair.office.items("registrar", "/v1/cases", referral=referral["id"])

@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from devstack.testing.databases import KillableCluster, migrate
@@ -94,18 +93,10 @@ def live_on(village: Village, numbers: Iterator[int], stop: threading.Event) -> 
     return lived
 
 
-def let_time_pass(pair: Pair) -> None:
-    """What failed is due now: hours that a short run does not have."""
-    for url in (pair.centre_database, pair.office_database):
-        with psycopg.connect(url) as connection:
-            connection.execute("UPDATE exchange_outbox SET due_at = now() WHERE state = 'queued' AND lease IS NULL")
-            connection.execute("UPDATE exchange_peers SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
-
-
 def nothing_is_owed(pair: Pair) -> bool:
     """Whether all is delivered; a short run does not wait for the times at which things are tried again."""
     if not LONG:
-        let_time_pass(pair)
+        pair.let_time_pass()
     return all(row["state"] != "queued" for side in ("centre", "office") for row in pair.outbox(side))
 
 

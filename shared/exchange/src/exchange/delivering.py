@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from exchange.backoff import asked_seconds
 from exchange.parties import Exchange, Peer
 from exchange.signing import Proof, SignatureError, sign_request, verify_receipts
+from exchange.trust import trusted
 from schemas import Receipt, Receipts
 
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -72,7 +73,9 @@ class Courier:
         self._exchange = exchange
         self._timeout = timeout_seconds
         self._client = httpx2.Client(
-            timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)), follow_redirects=False
+            verify=trusted(),
+            timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
+            follow_redirects=False,
         )
 
     def deliver(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:

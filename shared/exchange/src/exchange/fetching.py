@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from exchange.delivering import AnswerError, bounded_answer
 from exchange.parties import EXCHANGE_PATH, Exchange, Peer
 from exchange.signing import Proof, SignatureError, sign_request, verify_receipts
+from exchange.trust import trusted
 from servicekit.clock import utc_now
 
 TIMEOUT_SECONDS = 30.0
@@ -32,7 +33,9 @@ class Enquirer:
         """`timeout_seconds` is for one request, answer included."""
         self._exchange = exchange
         self._timeout_seconds = timeout_seconds
-        self._client = httpx2.Client(timeout=httpx2.Timeout(timeout_seconds, connect=5.0), follow_redirects=False)
+        self._client = httpx2.Client(
+            verify=trusted(), timeout=httpx2.Timeout(timeout_seconds, connect=5.0), follow_redirects=False
+        )
 
     def ask(
         self, peer: Peer, path: str, parameters: Sequence[tuple[str, str]], answer: type[Answer]

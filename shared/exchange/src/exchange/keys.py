@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
+from exchange.trust import trusted
 from servicekit.problems import describe
 
 JWKS_PATH = "/.well-known/jwks.json"
@@ -162,7 +163,7 @@ class PeerKeys:
         self._pinned = {code: public_keys(jwks) for code, jwks in pinned.items()}
         self._urls = urls
         self._clock = clock
-        self._client = httpx2.Client(timeout=_FETCH_SECONDS)
+        self._client = httpx2.Client(verify=trusted(), timeout=_FETCH_SECONDS)
         self._known = dict.fromkeys(urls, _Known())
         self._lock = threading.Lock()
 

@@ -35,7 +35,8 @@ __all__ = ["Databases", "Template", "columns_of", "columns_with", "databases", "
 
 Found = TypeVar("Found")
 
-_POLL_SECONDS = 0.01
+_FIRST_POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 0.1
 _MEMORY = Path("/dev/shm")  # noqa: S108  # each run makes a folder of its own there
 _MEMORY_NEEDED_BYTES = 4 * 1024**3
 _IN_MEMORY = "test-databases-"
@@ -45,15 +46,18 @@ _LEFT_AFTER_SECONDS = 600.0
 def eventually(look: Callable[[], Found | None], *, within_seconds: float = 20.0) -> Found:
     """The first truthy thing that `look` returns: for what other processes will have done soon.
 
+    It looks often at first, then less so, and leaves the processor to those who are waited for.
     What `look` raises is raised at once.
 
     Raises:
         AssertionError: nothing was found in time.
     """
     give_up_at = time.monotonic() + within_seconds
+    pause = _FIRST_POLL_SECONDS
     while not (found := look()):
         assert time.monotonic() < give_up_at, f"nothing was found within {within_seconds:g} s"  # noqa: S101  # for tests
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(_LONGEST_POLL_SECONDS, 1.5 * pause)
     return found
 
 

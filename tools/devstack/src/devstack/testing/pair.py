@@ -67,6 +67,15 @@ class Pair:
             lambda: not any(row["state"] == "queued" for row in self._all_owed()), within_seconds=SETTLED_SECONDS
         )
 
+    def let_time_pass(self) -> None:
+        """What failed is due now: let the seconds or hours pass that the two would wait before they try again."""
+        for url in (self.centre_database, self.office_database):
+            with psycopg.connect(url) as connection:
+                connection.execute("UPDATE exchange_outbox SET due_at = now() WHERE state = 'queued' AND lease IS NULL")
+                connection.execute(
+                    "UPDATE exchange_peers SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
+                )
+
     def exchange_faults(self) -> list[str]:
         """Wait until all is delivered; then what speaks against the promise: applied once, in order, none lost."""
         self.wait_until_settled()

@@ -9,9 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import httpx2
 
 from devstack.ports import HOST
 from devstack.stack import Service
@@ -109,7 +108,12 @@ class ServiceProcess(Process):
     def _is_ready(self) -> bool:
         if self.has_ended():
             raise RuntimeError(f"{self._service.code} ended: {self.log.read_text('utf-8', 'replace')[-2000:]}")
+        # Not by httpx2, which reads all certificates first: the start of a service would pay for each question.
+        asked = HTTPConnection(HOST, self._service.port, timeout=READY_SECONDS)
         try:
-            return httpx2.get(f"{self._service.url}/readyz", trust_env=False).status_code == HTTPStatus.OK
-        except httpx2.TransportError:
+            asked.request("GET", "/readyz")
+            return asked.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             return False
+        finally:
+            asked.close()
