@@ -209,5 +209,6 @@ def test_operators_see_how_it_stands_with_each_peer(centre: Centre) -> None:
     """What was owed and not yet sent is the backlog."""
     centre.referred()
     found = centre.as_("operator").get("/v1/exchange/status").json()
-    assert [AGENCY] == [status["peer"] for status in found]
+    assert [(AGENCY, 1, 1)] == [(status["peer"], status["backlog"], status["unanswered"]) for status in found]
+    assert f'exchange_unanswered{{peer="{AGENCY}"}} 1.0' in centre.anyone.get("/metrics").text
     refused(centre.as_("officer").get("/v1/exchange/status"), 403)

@@ -21,7 +21,7 @@ def likeliest(text: str) -> str:
 def test_what_is_routed_alone_on_the_first_day_is_right() -> None:
     """Of the texts by which the terms were improved more than half are routed, nearly all of them rightly."""
     day = first_day(office_cases(held_out=False))
-    assert 0.55 <= day.routed / day.texts
+    assert 0.5 <= day.routed / day.texts
     assert 0.97 <= day.right / day.routed
     assert 0.95 <= day.among_two / day.of_ours
 
@@ -42,7 +42,7 @@ def test_both_sets_have_every_topic() -> None:
 
 
 def test_half_a_term_is_enough_for_an_opinion() -> None:
-    """It reads words and runs of characters, where the rules see whole terms; and knows what is nobody's."""
+    """It reads runs of characters, where the rules see whole terms; and knows what is nobody's."""
     assert Topic.MEETING_AGENDAS == likeliest("จะปะชุมกันอีกวันไหน")
     assert OTHER == likeliest("ไฟถนนหน้าวัดดับ")
 
@@ -52,7 +52,7 @@ def test_it_decides_nothing_alone() -> None:
     assert NEVER_ALONE == MODEL.threshold
     routing = route("ประธานทุจริตยักยอกเงิน", first_rules(), MODEL)
     assert (Topic.COMPLAINTS, Method.RULE) == (routing.topic, routing.method)
-    doubtful = "ไปฝึกอบรมมาแล้วยังไม่ได้รับวุฒิบัตร"
+    doubtful = "ใบประกาศที่ได้จากรุ่นที่แล้วพิมพ์นามสกุลผิด ส่งกลับไปแก้ที่ไหน"
     assert Topic.TRAINING == route(doubtful, first_rules()).topic
     assert route(doubtful, first_rules(), MODEL).abstained
 

@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from center1111.deadlines import Deadlines
 from center1111.erasure.actions import erase_as_told
+from center1111.journey import REFERRAL_UNDER_WAY
 from center1111.problems import PROBLEMS
 from center1111.recalling import recalled
+from center1111.records import Referral
 from center1111.referrals import actions
+from center1111.standing import is_in
 from exchange import PROBLEMS as EXCHANGE_PROBLEMS
 from exchange import Effects, Handler
 from exchange.attachments import want
@@ -26,6 +30,7 @@ from schemas import (
     ReferralQuestion,
     ReferralReturned,
 )
+from servicekit.database import Query
 
 
 def _accepted(
@@ -100,6 +105,14 @@ _HANDLERS: Final[Mapping[str, Callable[..., None]]] = {
 }
 
 
+UNANSWERED: Final = Query(
+    sa.select(Referral.to.label("peer"), sa.func.count().label("count"))
+    .where(is_in(Referral.state, REFERRAL_UNDER_WAY))
+    .group_by(Referral.to)
+)
+"""How many referrals each agency has not answered yet."""
+
+
 def effects(deadlines: Deadlines) -> Effects:
     """What messages do here, with the limits that the Centre's settings give."""
     handlers: dict[str, Handler] = {
@@ -107,4 +120,5 @@ def effects(deadlines: Deadlines) -> Effects:
         ERASED: erase_as_told,
         ERASURE_CONFIRMED: record_confirmation,
     }
-    return Effects(handlers, {**EXCHANGE_PROBLEMS, **PROBLEMS}, recalled=recalled(deadlines))
+    problems = {**EXCHANGE_PROBLEMS, **PROBLEMS}
+    return Effects(handlers, problems, recalled=recalled(deadlines), unanswered=UNANSWERED)

@@ -13,7 +13,7 @@ from chumchon.codes import MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.erasure.actions import RECOVERY, erase_again, erase_as_told
 from chumchon.intake.actions import amend_case, open_referred_case, open_referred_cases
-from chumchon.journey import Move, State
+from chumchon.journey import OPEN_STATES, Move, State
 from chumchon.problems import PROBLEMS
 from chumchon.records import Case, Referral
 from chumchon.routing.actions import route_case
@@ -36,6 +36,7 @@ from schemas import (
     ReferralSent,
     ReferralWithdrawn,
 )
+from servicekit.database import Query
 
 _case_of: Final = sa.select(Referral.case_id)
 
@@ -136,9 +137,18 @@ def recalled() -> Mapping[str, Handler]:
     }
 
 
+UNANSWERED: Final = Query(
+    sa.select(Referral.party.label("peer"), sa.func.count().label("count"))
+    .join(Case, Case.id == Referral.case_id)
+    .where(Case.state.in_([sa.literal_column(f"'{state}'") for state in sorted(OPEN_STATES)]))
+    .group_by(Referral.party)
+)
+"""How many referrals of each party wait for the Office's answer."""
+
+
 def effects(deadlines: Deadlines) -> Effects:
     """What messages do here."""
-    return Effects(handlers(deadlines), PROBLEMS, recalled=recalled(), bulk=BULK_HANDLERS)
+    return Effects(handlers(deadlines), PROBLEMS, recalled=recalled(), bulk=BULK_HANDLERS, unanswered=UNANSWERED)
 
 
 def _own_case(session: Session, message: Message) -> Case:

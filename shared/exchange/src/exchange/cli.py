@@ -93,36 +93,24 @@ class _Commands:
     def status(self) -> None:
         """How it stands with each peer."""
         with self._desk() as desk, desk.sessions() as session:
-            found = statuses(session)
+            found = statuses(session, desk.effects.unanswered)
         self._table(
             "Peers",
-            (
-                "peer",
-                "backlog",
-                "oldest",
-                "dead",
-                "held",
-                "quarantined",
-                "pause",
-                "silent since",
-                "last success",
-                "ledger",
-            ),
+            ("", *(it.peer for it in found)),
             [
-                (
-                    it.peer,
-                    it.backlog,
-                    _seconds(it.oldest_undelivered_seconds),
-                    it.dead,
-                    it.held,
-                    it.quarantined,
-                    f"{it.pause}: {it.pause_reason}" if it.pause else None,
-                    it.silent_since,
-                    it.last_success_at,
-                    f"{it.reconciliation} ({it.differences})" if it.reconciliation else None,
-                )
-                for it in found
-            ],
+                ("backlog", *(it.backlog for it in found)),
+                ("oldest", *(_seconds(it.oldest_undelivered_seconds) for it in found)),
+                ("dead", *(it.dead for it in found)),
+                ("unanswered", *(it.unanswered for it in found)),
+                ("held", *(it.held for it in found)),
+                ("quarantined", *(it.quarantined for it in found)),
+                ("paused", *(f"{it.pause}: {it.pause_reason}" if it.pause else None for it in found)),
+                ("silent since", *(it.silent_since for it in found)),
+                ("last success", *(it.last_success_at for it in found)),
+                ("ledger", *(f"{it.reconciliation} ({it.differences})" if it.reconciliation else None for it in found)),
+            ]
+            if found
+            else [],
         )
 
     def alarms(self) -> None:

@@ -56,7 +56,7 @@ def host_exchange(
     exchange.enrol(sessions)
     app.state.exchange = exchange
     metrics = ExchangeMetrics(app.state.metrics.registry)
-    app.state.metrics.registry.register(StatusCollector(app.state.read_sessions))
+    app.state.metrics.registry.register(StatusCollector(app.state.read_sessions, effects.unanswered))
     routes = exchange_router(
         exchange,
         effects,

@@ -79,7 +79,8 @@ class Effects:
 
     `allowed` None means every type that has a handler. `bulk` is for types that come in great numbers. `recalled` are
     handlers by type of this party's own messages, for when it was restored from an older backup: they make its records
-    say again what it had sent.
+    say again what it had sent. `unanswered` counts, by `peer`, the referrals that wait for an answer: the exchange
+    knows messages, and what they are about only the service.
     """
 
     handlers: Mapping[str, Handler]
@@ -87,6 +88,7 @@ class Effects:
     allowed: Collection[str] | None = None
     recalled: Mapping[str, Handler] = field(default_factory=dict)
     bulk: Mapping[str, BulkHandler] = field(default_factory=dict)
+    unanswered: Query | None = None
 
 
 def read_batch(body: bytes, source: str) -> list[Arrival]:

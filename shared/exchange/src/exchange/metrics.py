@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from exchange.alarms import standing
 from exchange.watching import PeerStatus, statuses
-from servicekit.database import ReadSessions
+from servicekit.database import Query, ReadSessions
 
 
 class ExchangeMetrics:
@@ -32,8 +32,10 @@ class ExchangeMetrics:
 class StatusCollector(Collector):
     """How it stands with each peer, as gauges. Register it once a process: `registry.register(...)`."""
 
-    def __init__(self, sessions: ReadSessions) -> None:
+    def __init__(self, sessions: ReadSessions, unanswered: Query | None = None) -> None:
+        """`unanswered`: as `statuses` takes it."""
         self._sessions = sessions
+        self._unanswered = unanswered
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples, so that registering asks nothing of the database."""
@@ -42,7 +44,7 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families with what the database says now."""
         with self._sessions() as session:
-            return iter(self._families(statuses(session), standing(session)))
+            return iter(self._families(statuses(session, self._unanswered), standing(session)))
 
     @staticmethod
     def _families(found: list[PeerStatus], alarms: Mapping[str, int]) -> list[Metric]:
@@ -52,6 +54,8 @@ class StatusCollector(Collector):
                 ("backlog", "Messages that are queued."),
                 ("oldest_undelivered_seconds", "Age of the oldest message that is queued or dead."),
                 ("dead", "Messages that were given up after their last attempt."),
+                ("unanswered", "Referrals that wait for an answer."),
+                ("last_success_timestamp_seconds", "When it last took what we sent; 0: never."),
                 ("held", "Messages received that wait for an earlier one."),
                 ("quarantined", "Messages received that could not be applied."),
                 ("paused", "1 while nothing but probes is sent."),
@@ -63,6 +67,8 @@ class StatusCollector(Collector):
                 ("backlog", status.backlog),
                 ("oldest_undelivered_seconds", status.oldest_undelivered_seconds or 0),
                 ("dead", status.dead),
+                ("unanswered", status.unanswered),
+                ("last_success_timestamp_seconds", status.last_success_at.timestamp() if status.last_success_at else 0),
                 ("held", status.held),
                 ("quarantined", status.quarantined),
                 ("paused", int(status.pause is not None)),

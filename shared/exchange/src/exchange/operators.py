@@ -78,7 +78,7 @@ def operators_router(
 ) -> APIRouter:
     """The routes: `readers` may look, `operators` decide; both are dependencies that give an `Actor`."""
     router = Router()
-    _looking(router, readers)
+    _looking(router, effects, readers)
     _deciding(router, exchange, effects, operators)
     return router
 
@@ -114,10 +114,10 @@ def alarms_router(watches: Sequence[Watch], *, readers: params.Depends) -> APIRo
     return router
 
 
-def _looking(router: Router, readers: params.Depends) -> None:
+def _looking(router: Router, effects: Effects, readers: params.Depends) -> None:
     @router.get("/status", summary="How it stands with each peer", dependencies=[readers])
     def get_status(session: Reading) -> list[PeerStatus]:
-        return statuses(session)
+        return statuses(session, effects.unanswered)
 
     @router.get(
         "/outbox", summary="Messages owed or sent, newest first, and why they stand there", dependencies=[readers]
@@ -239,14 +239,14 @@ def _deciding(router: Router, exchange: Exchange, effects: Effects, operators: p
     @router.post("/peers/{peer}/pause", summary="Send nothing to a peer until further notice")
     def post_pause(peer: str, body: WithReason, session: Transaction, now: Now, actor: Operator) -> PeerStatus:
         operating.pause(session, peer, reason=body.reason, by=actor.subject, now=now)
-        return _of(session, peer)
+        return _of(session, effects, peer)
 
     @router.post("/peers/{peer}/resumption", summary="Send to a peer again, whatever had paused it")
     def post_resumption(
         peer: str, body: PerhapsWithReason, session: Transaction, now: Now, actor: Operator
     ) -> PeerStatus:
         operating.resume(session, peer, reason=body.reason, by=actor.subject, now=now)
-        return _of(session, peer)
+        return _of(session, effects, peer)
 
 
 def _known(exchange: Exchange, peer: str) -> None:
@@ -254,8 +254,8 @@ def _known(exchange: Exchange, peer: str) -> None:
         raise operating.PeerNotFound
 
 
-def _of(session: Session, peer: str) -> PeerStatus:
-    return next(status for status in statuses(session) if status.peer == peer)
+def _of(session: Session, effects: Effects, peer: str) -> PeerStatus:
+    return next(status for status in statuses(session, effects.unanswered) if status.peer == peer)
 
 
 def _position(request: Request, cursor: str | None) -> UUID | None:

@@ -19,6 +19,8 @@ class PeerStatus(BaseModel):
     """When the oldest message that is queued or dead was owed."""
     oldest_undelivered_seconds: float | None
     dead: int
+    unanswered: int
+    """Referrals between the two that wait for an answer, as far as the service tells."""
     held: int
     """Messages received from it that wait for an earlier one."""
     quarantined: int
@@ -38,9 +40,17 @@ class PeerStatus(BaseModel):
     """How many messages that comparison could not mend."""
 
 
-def statuses(session: Session) -> list[PeerStatus]:
-    """How it stands with every peer that we send to or have received from."""
-    return [PeerStatus.model_validate(row._asdict()) for row in _STATUS.all(session)]
+def statuses(session: Session, unanswered: Query | None = None) -> list[PeerStatus]:
+    """How it stands with every peer that we send to or have received from.
+
+    Args:
+        unanswered: the service's own count of what waits for an answer, in rows of `peer` and `count`.
+    """
+    waiting = {row.peer: row.count for row in unanswered.all(session)} if unanswered else {}
+    return [
+        PeerStatus.model_validate({**row._asdict(), "unanswered": waiting.get(row.peer, 0)})
+        for row in _STATUS.all(session)
+    ]
 
 
 _STATUS = Query(

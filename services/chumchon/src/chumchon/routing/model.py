@@ -56,7 +56,7 @@ def features_of(text: CaseText) -> tuple[Features, ...]:
             (crc32(b"%d%b %b" % (last - first, words[first], words[last])) for first, last in pairs),
             [(spans[first][0], spans[last][1]) for first, last in pairs],
         ),
-        _runs(text),
+        runs_of(text),
     )
 
 
@@ -70,8 +70,11 @@ def _features(numbers: Iterable[int], spans: Sequence[tuple[int, int]]) -> Featu
     return Features(np.fromiter(numbers, np.uint32, len(spans)), places[:, 0], places[:, 1])
 
 
-def _runs(text: CaseText) -> Features:
-    """A run's number grows letter by letter, for all places of the text at once; a space leads in and out."""
+def runs_of(text: CaseText) -> Features:
+    """Runs of 2 to 4 characters without tone marks: no word has to be cut for them.
+
+    A run's number grows letter by letter, for all places of the text at once; a space leads in and out.
+    """
     origins = np.array(text.origins[: READ_CHARACTERS + 1], np.intp)
     letters = np.frombuffer(f" {text.bare[:READ_CHARACTERS]} ".encode("utf-32-le"), np.uint32)
     first, last = np.append(0, origins), np.append(origins, origins[-1])
@@ -86,7 +89,8 @@ def _runs(text: CaseText) -> Features:
 class TrainedModel:
     """A model as it is stored: per feature its number (ascending), idf, and weight for each label.
 
-    `threshold` is the confidence from which it may decide alone; above 1, it never may.
+    `threshold` is the confidence from which it may decide alone; above 1, it never may. One that `knows_runs_alone`
+    has learned no words, and spares the text being cut into them, which costs more than all the rest.
     """
 
     labels: tuple[str, ...]
@@ -97,6 +101,7 @@ class TrainedModel:
     common_idf: float
     temperature: float
     threshold: float
+    knows_runs_alone: bool = False
 
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays."""
@@ -154,7 +159,8 @@ class ModelReading:
     def __init__(self, model: TrainedModel, text: CaseText) -> None:
         self._model = model
         self._text = text
-        self._parts = [self._part(features) for features in features_of(text)]
+        kinds = (runs_of(text),) if model.knows_runs_alone else features_of(text)
+        self._parts = [self._part(features) for features in kinds]
 
     def _part(self, features: Features) -> "_Part":
         places = self._model.places(features.numbers)
@@ -173,7 +179,7 @@ class ModelReading:
 
     @property
     def knows_words(self) -> bool:
-        """Whether a single word of the text was learned that does not stand in every other text."""
+        """Whether a word (or a run, where no words are known) was learned that does not stand in every other text."""
         return bool((self._model.idf[self._parts[0].known] >= self._model.common_idf).any())
 
     def reasons(self, label: str) -> tuple[TermWeight, ...]:

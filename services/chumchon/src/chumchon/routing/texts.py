@@ -4,10 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from thaikit.text import MARKS, normalise, segment, without_marks
 
 # The subject and the first page say what a case is about; reading on would cost time and blur the topic.
 READ_CHARACTERS: Final = 2_000
+_MARKS: Final = np.array([ord(mark) for mark in MARKS], np.uint32)
 
 
 class CaseText:
@@ -23,7 +26,8 @@ class CaseText:
     @cached_property
     def origins(self) -> Sequence[int]:
         """For each character of `bare` its place in `normal`, and at last the end."""
-        return [*(at for at, letter in enumerate(self.normal) if letter not in MARKS), len(self.normal)]
+        letters = np.frombuffer(self.normal.encode("utf-32-le"), np.uint32)
+        return [*np.flatnonzero(~np.isin(letters, _MARKS)).tolist(), len(self.normal)]
 
     @cached_property
     def pieces(self) -> Sequence[tuple[int, int]]:
@@ -33,7 +37,12 @@ class CaseText:
     @cached_property
     def words(self) -> Sequence[tuple[int, int]]:
         """The pieces that have a letter or a digit."""
-        return [(start, end) for start, end in self.pieces if any(map(str.isalnum, self.normal[start:end]))]
+        normal = self.normal
+        return [
+            (start, end)
+            for start, end in self.pieces
+            if normal[start].isalnum() or any(map(str.isalnum, normal[start + 1 : end]))
+        ]
 
     def parts_at(self, place: int) -> bool:
         """Whether one piece of `normal` ends and the next begins there."""
