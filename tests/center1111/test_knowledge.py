@@ -1,6 +1,10 @@
 """The knowledge base, and answers from it."""
 
 import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from center1111.cli import cli
 
 from .conftest import Centre, Json, made, ok, pointers, refused
 from .test_referrals import accepted, answered
@@ -61,6 +65,26 @@ def test_a_retired_article_is_found_no_more(centre: Centre) -> None:
     refused(editor.post(f"{path}/publication"), 409)
     refused(editor.patch(path, json={"answer": "ใหม่"}, headers={"If-Match": "*"}), 409)
     assert "retired" == ok(editor.get(path))["state"]
+
+
+def test_articles_are_indexed_again_by_command(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the version in force, whatever is being written; one that ended early goes on behind the last it told."""
+    first, second = centre.published(**TRANSFER), centre.published(**TRAINING)
+    author = centre.as_("km_editor", subject="author")
+    ok(author.patch(f"/v1/articles/{first['id']}", json={"answer": "ร่างใหม่"}, headers={"If-Match": "*"}))
+    with centre.app.state.sessions.begin() as session:
+        session.execute(sa.text("UPDATE articles_search_postings SET weight = 0"))
+    for name in ("environment", "database_url", "issuer", "issuer_jwks", "exchange_keys_file"):
+        monkeypatch.setenv(f"CENTER1111_{name.upper()}", str(getattr(centre.settings, name)))
+    last = max(first["id"], second["id"])
+    for arguments, told in ([], f"2 articles, the last {last}\n"), (["--after", last], ""):
+        done = CliRunner().invoke(cli, ["reindex", *arguments])
+        assert (0, told) == (done.exit_code, done.output)
+    officer = centre.as_("officer")
+    found = ok(officer.get("/v1/articles", params={"q": "โอนเงินงบประมาณ"}))["items"]
+    assert first["id"] == found[0]["id"]
+    assert found[0]["score"] > 0
+    assert [] == ok(officer.get("/v1/articles", params={"q": "ร่างใหม่"}))["items"]
 
 
 def test_an_article_is_found_only_while_it_holds(centre: Centre) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -110,6 +111,29 @@ def test_duplicates_are_found_across_channels(centre: Centre) -> None:
     assert {"same_phone", "similar_text"} == set(found[1]["reasons"])
     assert 1 >= found[0]["score"] > found[1]["score"] > 0.4
     assert {first["id"], copied["id"]} == {one["id"] for one in duplicates(centre, again["id"])["items"]}
+
+
+_FILLER = """
+INSERT INTO complaints
+SELECT (jsonb_populate_record(complaints, jsonb_build_object(
+    'id', uuidv7(), 'tracking_number', 'filler-' || n, 'tracking_secret_digest', '\\x' || md5(n::text) || md5('x' || n),
+    'search_text', 'เรียน ผูอำนวยการ',
+    'text_sketch', to_jsonb(text_sketch[1:1])
+))).*
+FROM complaints, generate_series(1, 1200) AS n WHERE id = :id
+"""
+
+
+def test_what_everybody_writes_hides_no_old_duplicate(centre: Centre) -> None:
+    """Of a thousand newer complaints each shares a phrase with it, and none is taken for one."""
+    first = centre.registered(**WEBSITE | {"details": WELL})
+    with centre.app.state.sessions.begin() as session:
+        session.execute(sa.text(_FILLER), {"id": first["id"]})
+        session.execute(
+            sa.text("UPDATE complaints SET received_at = '2020-01-01Z' WHERE id = :id"), {"id": first["id"]}
+        )
+    again = centre.registered(**WEBSITE | {"details": WELL})
+    assert [first["id"]] == [one["id"] for one in duplicates(centre, again["id"])["items"]]
 
 
 def test_a_neighbour_who_writes_of_the_same_is_found_by_the_place(centre: Centre) -> None:

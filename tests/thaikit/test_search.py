@@ -1,6 +1,6 @@
 """Thai full-text search, on a small corpus written for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,6 +13,7 @@ from thaikit.search import (
     Field,
     SearchIndex,
     SearchQuery,
+    index_all_again,
     index_document,
     index_documents,
     removal_1,
@@ -150,6 +151,31 @@ def test_indexing_again_replaces(session: Session, index: SearchIndex, ids: dict
     index_document(session, index, ids["password"], Field("ขอคัดสำเนาเอกสารโครงการ"))
     assert ids["password"] == found(session, index, "คัดสำเนาเอกสาร")[0]
     assert ids["password"] not in found(session, index, "รหัสผ่าน")
+
+
+def test_all_are_indexed_again_and_a_stopped_run_goes_on(sessions: Sessions, index: SearchIndex) -> None:
+    """Each batch is told of and committed; what has no text any more is removed, and counts stay right."""
+    ids = sorted(uuid4() for _ in range(120))
+    with sessions.begin() as session:
+        index_documents(session, index, {each: [Field(f"โอนเงิน {at}")] for at, each in enumerate(ids[:-1])})
+        index_document(session, index, ids[-1], Field("หายไปแล้ว"))
+    now = {each: [Field(f"ปลาดุก {at}")] for at, each in enumerate(ids[:-1])}
+
+    def fields_of(_session: Session, wanted: Sequence[UUID]) -> dict[UUID, list[Field]]:
+        return {each: now[each] for each in wanted if each in now}
+
+    first = next(index_all_again(sessions, index, fields_of))
+    assert (100, ids[99]) == first
+    with sessions() as session:
+        assert set(ids[100:119]) == set(found(session, index, "โอนเงิน", limit=50))
+    assert [(20, ids[119])] == list(index_all_again(sessions, index, fields_of, after=first[1]))
+    with sessions() as session:
+        assert [] == found(session, index, "โอนเงิน")
+        assert [] == found(session, index, "หายไปแล้ว")
+        assert ids[7] == found(session, index, "ปลาดุก 7")[0]
+        assert 119 == session.scalar(sa.select(index.totals.c.documents))
+        (seen_in,) = {*session.scalars(sa.select(index.terms.c.documents).where(index.terms.c.documents >= 119))}
+        assert 119 == seen_in
 
 
 def test_what_is_removed_leaves_nothing(session: Session, index: SearchIndex, ids: dict[str, UUID]) -> None:

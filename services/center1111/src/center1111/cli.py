@@ -1,13 +1,17 @@
-"""The Centre's commands: `center1111 serve | relay | remind | deliver | migrate | sample | openapi | exchange …`."""
+"""The Centre's commands: `center1111 serve | relay | remind | deliver | migrate | reindex | sample | exchange …`."""
 
 import contextlib
 from collections.abc import Iterator
+from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from center1111.app import MIGRATIONS, create_app
 from center1111.exchange import effects
+from center1111.knowledge.actions import searched_fields
 from center1111.postman import make_postman, make_reminding
+from center1111.records import ARTICLES_SEARCH
 from center1111.sample import load_sample
 from center1111.settings import PREFIX, Settings
 from center1111.steps import PARTY
@@ -20,6 +24,7 @@ from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
 from servicekit.serving import run_until_told_to_stop
 from servicekit.serving import serve as serve_app
+from thaikit.search import index_all_again
 
 cli = typer.Typer(
     help="The Centre: complaint centre 1111.",
@@ -84,6 +89,16 @@ def deliver() -> None:
 def migrate() -> None:
     """Bring the database to this version's tables."""
     upgrade(MIGRATIONS, Settings().database_url)
+
+
+@cli.command()
+def reindex(
+    after: Annotated[UUID | None, typer.Option(help="Go on after this article, where an earlier run ended.")] = None,
+) -> None:
+    """Index all published articles again, beside the running service, as the notes of a version may ask for."""
+    with connected(Settings().database_url, name=f"{PARTY} reindex") as sessions:
+        for count, last in index_all_again(sessions, ARTICLES_SEARCH, searched_fields, after=after):
+            print(f"{count:,} articles, the last {last}", flush=True)
 
 
 @cli.command()

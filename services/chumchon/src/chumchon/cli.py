@@ -4,14 +4,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Final
+from uuid import UUID
 
 import typer
 
+from chumchon.answering import actions as answering
 from chumchon.app import MIGRATIONS, create_app
 from chumchon.arrivals.routes import channels
 from chumchon.channels.working import announce, workers
 from chumchon.exchange import effects
+from chumchon.intake import indexing
+from chumchon.records import case_search, question_search
 from chumchon.routing import registry
 from chumchon.sample import load_sample
 from chumchon.settings import PARTY, PREFIX, Settings
@@ -26,6 +31,7 @@ from servicekit.migrating import upgrade
 from servicekit.observing import configure_logging
 from servicekit.serving import run_until_told_to_stop
 from servicekit.serving import serve as serve_app
+from thaikit.search import index_all_again
 
 cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The Office's service."
@@ -105,6 +111,30 @@ def show_channels() -> None:
 def migrate() -> None:
     """Bring the database to the newest revision."""
     upgrade(MIGRATIONS, Settings().database_url)
+
+
+class Searched(StrEnum):
+    """What the Office's search indexes hold."""
+
+    QUESTIONS = "questions"
+    CASES = "cases"
+
+
+_INDEXES: Final = {
+    Searched.QUESTIONS: (question_search, answering.searched_fields),
+    Searched.CASES: (case_search, indexing.searched_fields),
+}
+
+
+@cli.command()
+def reindex(
+    what: Searched,
+    after: Annotated[UUID | None, typer.Option(help="Go on after this one, where an earlier run ended.")] = None,
+) -> None:
+    """Index all questions or cases again, beside the running service, as the notes of a version may ask for."""
+    with _database("reindex") as sessions:
+        for count, last in index_all_again(sessions, *_INDEXES[what], after=after):
+            print(f"{count:,} {what}, the last {last}", flush=True)
 
 
 @cli.command()

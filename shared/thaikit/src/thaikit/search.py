@@ -6,31 +6,31 @@ query they are mostly splinters, and what those find they find by chance.
 
 A document's part of the weight is stored with each posting, in how many documents a term stands is counted as they
 come, so a document is found in the transaction that indexes it and nothing needs to be recomputed for it to rank
-rightly. Only the average length was that of its day: `index` all texts again now and then, and whenever this module or
-the dictionary changes.
+rightly. Only the average length was that of its day: `index_all_again` now and then, and whenever this module or the
+dictionary changes.
 
 An index is four tables of the service's own; two lists (articles, and past questions that they answered) are two
 indexes, whose scores are not comparable.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib import resources
 from math import fsum, log
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from thaikit.text import normalise, segment, trigrams, words
 
-# Chosen by the halves of three sets of questions in turn (`make bench-search`), within what made no difference to any:
-# more on words ranks clean questions better, more on trigrams misspelt ones.
+# Picked from a grid by three sets of questions (`make bench-search`): more on words ranks clean questions better, more
+# on trigrams misspelt ones.
 WORD_WEIGHT: Final = 0.29
 TRIGRAM_WEIGHT: Final = 0.35
 RARITY_POWER: Final = 1.5  # a rare word tells more than its idf says; a rare trigram does not
@@ -45,6 +45,8 @@ TERMS_TO_WEIGH: Final = 96
 POSTINGS_TO_READ: Final = 10_000
 CANDIDATES: Final = 50
 
+_INDEXED_AGAIN_AT_ONCE: Final = 100
+
 
 @cache
 def _question_words() -> frozenset[str]:
@@ -58,6 +60,10 @@ class Field:
 
     text: str
     weight: float = 1.0
+
+
+FieldsOf: TypeAlias = Callable[[Session, Sequence[UUID]], Mapping[UUID, Sequence[Field]]]
+"""Tells what is to be indexed of documents now; one of which it tells nothing is removed."""
 
 
 @dataclass(frozen=True)
@@ -369,6 +375,31 @@ def index_documents(session: Session, index: SearchIndex, documents: Mapping[UUI
         _insert_postings(session, index, postings)
 
 
+def index_all_again(
+    sessions: sessionmaker[Session], index: SearchIndex, fields_of: FieldsOf, *, after: UUID | None = None
+) -> Iterator[tuple[int, UUID]]:
+    """Index again every document that an index holds, by the order of their ids, while others use and change it.
+
+    Tells after each batch, which is a transaction of its own, how many were indexed so far and the last one's id:
+    a run that was stopped goes on `after` that one. Weights that were stored by another version rank beside the new
+    ones until the end: everything is found meanwhile, if not always in the best order.
+    """
+    done = 0
+    while True:
+        with sessions.begin() as session:
+            # First, so that nobody else indexes what is read here before it is indexed.
+            _lock(session, index)
+            next_ids = sa.select(index.documents.c.id).order_by(index.documents.c.id).limit(_INDEXED_AGAIN_AT_ONCE)
+            ids = session.scalars(next_ids if after is None else next_ids.where(index.documents.c.id > after)).all()
+            if not ids:
+                return
+            remove_documents(session, index, ids)
+            index_documents(session, index, fields_of(session, ids))
+        after = ids[-1]
+        done += len(ids)
+        yield done, after
+
+
 def _weights(
     counts: Mapping[int, float], length: float, average_length: float, saturation: float
 ) -> Iterable[tuple[int, float]]:
@@ -407,8 +438,7 @@ def _array(values: Iterable[float], kind: sa.types.TypeEngine[Any]) -> sa.Column
 
 def remove_documents(session: Session, index: SearchIndex, document_ids: Iterable[UUID]) -> None:
     """Make documents unfindable, in the caller's transaction; those that are not indexed are passed over."""
-    # Whoever changes an index locks its totals first, so no two changes can wait for each other's terms.
-    session.execute(sa.select(index.totals.c.single).with_for_update())
+    _lock(session, index)
     gone = session.execute(
         sa.delete(index.documents)
         .where(index.documents.c.id == sa.any_(sa.literal(list(document_ids), ARRAY(sa.Uuid))))
@@ -440,3 +470,8 @@ def remove_documents(session: Session, index: SearchIndex, document_ids: Iterabl
             trigram_count=index.totals.c.trigram_count - fsum(row.trigram_count for row in gone),
         )
     )
+
+
+def _lock(session: Session, index: SearchIndex) -> None:
+    """Whoever changes an index locks its totals first, so no two changes can wait for each other's terms."""
+    session.execute(sa.select(index.totals.c.single).with_for_update())

@@ -5,12 +5,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from center1111.codes import Step
-from center1111.journey import State
+from center1111.journey import REFERRAL_UNDER_WAY, State
 from center1111.records import Complaint, Referral
-from center1111.standing import ANSWER_IS_DUE, CLOCK_RUNS, REFERRAL_IS_DUE, is_in, standing_filters
+from center1111.standing import ANSWER_IS_DUE, CLOCK_RUNS, is_in, standing_filters
 from servicekit.database import Query
 
 _MOMENT: Final = sa.DateTime(timezone=True)
@@ -27,6 +27,8 @@ def _of_complaints(step: Step, due_at: Any, is_due: sa.ColumnElement[bool]) -> s
     ).where(is_due)
 
 
+_stopped = aliased(Complaint)
+
 # A step that is done is in none of these: what is open follows from the state, and cannot disagree with it.
 _OPEN: Final[Mapping[Step, sa.Select[Any]]] = {
     Step.VERIFY: _of_complaints(
@@ -41,8 +43,11 @@ _OPEN: Final[Mapping[Step, sa.Select[Any]]] = {
         Referral.id.label("referral_id"),
         Referral.due_at,
     )
-    .join(Complaint, Complaint.id == Referral.complaint_id)
-    .where(REFERRAL_IS_DUE),
+    .where(
+        is_in(Referral.state, REFERRAL_UNDER_WAY),
+        # The few whose clock stands still are found by their index; joined to its complaint, each would be looked up.
+        ~sa.exists().where(_stopped.id == Referral.complaint_id, _stopped.clock_stopped_at.is_not(None)),
+    ),
     Step.TELL: _of_complaints(
         Step.TELL,
         Complaint.tell_due_at,

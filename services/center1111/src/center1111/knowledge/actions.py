@@ -1,11 +1,12 @@
 """Writing, publishing and retiring articles. Every version is kept: answers were given from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from center1111.codes import Topic
@@ -138,15 +139,28 @@ def publish_article(session: Session, article_id: UUID, *, wanted: Versions, by:
     article.published_number = article.number
     article.changed_at = now
     session.flush()
-    index_document(
-        session,
-        ARTICLES_SEARCH,
-        article.id,
-        Field(article.question, _QUESTION_WEIGHT),
-        Field(" ".join([article.topic or "", *article.keywords]), _KEYWORDS_WEIGHT),
-        Field(article.answer),
-    )
+    index_document(session, ARTICLES_SEARCH, article.id, *_searched(newest))
     return article
+
+
+def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Field, ...]]:
+    """What is searched of published articles: their versions in force, not those that are being written."""
+    in_force = (
+        sa.select(ArticleVersion)
+        .join(
+            Article, sa.and_(Article.id == ArticleVersion.article_id, Article.published_number == ArticleVersion.number)
+        )
+        .where(Article.id == sa.any_(sa.literal(list(ids), ARRAY(sa.Uuid))), Article.state == ArticleState.PUBLISHED)
+    )
+    return {version.article_id: _searched(version) for version in session.scalars(in_force)}
+
+
+def _searched(version: ArticleVersion) -> tuple[Field, ...]:
+    return (
+        Field(version.question, _QUESTION_WEIGHT),
+        Field(" ".join([version.topic or "", *version.keywords]), _KEYWORDS_WEIGHT),
+        Field(version.answer),
+    )
 
 
 def retire_article(session: Session, article_id: UUID, *, wanted: Versions, now: datetime) -> Article:

@@ -1,8 +1,10 @@
 """Likely duplicates of a complaint across channels, and what is linked to it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,14 +20,17 @@ from servicekit.database import Query
 
 # What bounds the work, however many complaints there are: so many candidates by each way, and so much of their texts
 # is compared.
-_CANDIDATES: Final = 100
-_CHARACTERS: Final = 3_000
-# So many of the newest complaints are looked through for alike texts. If these are candidates enough, the text is one
-# that many send, and the index would find them all; else it finds what there is at once.
-_LOOKED_THROUGH: Final = 2_000
+_CANDIDATES: Final = 30
+_CHARACTERS: Final = 1_000
+# Numbers of a sketch that so many of the newest complaints have come from what everybody writes: these find no more
+# than the newest. Of those that share another number, so many are looked at.
+_NEWEST: Final = 1_000
+_COMMON_FROM: Final = 10
+_LOOKED_AT: Final = 300
 
 _ID: Final = sa.bindparam("id", type_=sa.Uuid)
 _SKETCH: Final = sa.bindparam("sketch", type_=ARRAY(sa.Integer))
+_RARE: Final = sa.bindparam("rare", type_=ARRAY(sa.Integer))
 _SEARCHED: Final = sa.bindparam("searched", type_=sa.Text)
 _PLACE: Final = ("province", "district", "community")
 
@@ -45,25 +50,24 @@ _same_writer = (
 )
 
 
-def _most_alike(rows: sa.Select[UUID, list[int]]) -> Query:
-    """The ids of the rows whose sketches have most in common with `sketch`; none that have nothing."""
-    alike = rows.subquery("alike")
-    shared = (
-        sa.select(sa.func.count())
-        .select_from(
-            sa.func.unnest(alike.c.text_sketch).table_valued(sa.column("number", sa.Integer)).render_derived("s")
-        )
-        .where(sa.literal_column("s.number") == sa.any_(_SKETCH))
-        .correlate(alike)
-        .scalar_subquery()
-    )
-    found = sa.select(alike.c.id).where(alike.c.text_sketch.op("&&")(_SKETCH))
-    return Query(found.order_by(shared.desc(), alike.c.id.desc()).limit(_CANDIDATES), plan_for_values=True)
+def _shared(rows: sa.FromClause) -> sa.ColumnElement[list[int]]:
+    """The numbers of `sketch` in the sketch of a row."""
+    numbers = sa.func.unnest(rows.c.text_sketch).table_valued(sa.column("number", sa.Integer)).render_derived("numbers")
+    return sa.func.array(
+        sa.select(numbers.c.number).where(numbers.c.number == sa.any_(_SKETCH)).correlate(rows).scalar_subquery()
+    ).label("shared")
 
 
 _sketches = sa.select(Complaint.id, Complaint.text_sketch)
-_ALIKE_OF_THE_NEWEST = _most_alike(_sketches.order_by(Complaint.received_at.desc()).limit(_LOOKED_THROUGH))
-_ALIKE = _most_alike(_sketches)
+_newest = _sketches.order_by(Complaint.received_at.desc()).limit(_NEWEST).subquery("newest")
+_ALIKE_OF_THE_NEWEST = Query(
+    sa.select(_newest.c.id, _shared(_newest)).where(_newest.c.text_sketch.op("&&")(_SKETCH)), plan_for_values=True
+)
+# As a step of its own the index finds them all, of which few are read; with the limit in sight PostgreSQL might read
+# complaints one by one until it has met enough.
+_all_alike = _sketches.where(Complaint.text_sketch.op("&&")(_RARE)).cte("all_alike").prefix_with("MATERIALIZED")
+_alike = sa.select(_all_alike).limit(_LOOKED_AT).subquery("alike")
+_ALIKE = Query(sa.select(_alike.c.id, _shared(_alike)), plan_for_values=True)
 
 _same_place = (
     sa.select(Complaint.id)
@@ -176,10 +180,14 @@ def likely_duplicates(session: Session, complaint_id: UUID, *, limit: int) -> li
 
 
 def _similar_to(session: Session, sketch: Sequence[int]) -> list[UUID]:
+    """The ids of those whose sketches have most in common with this one."""
     found = _ALIKE_OF_THE_NEWEST.all(session, sketch=sketch)
-    if len(found) < _CANDIDATES:
-        found = _ALIKE.all(session, sketch=sketch)
-    return [row.id for row in found]
+    seen = Counter(number for row in found for number in row.shared)
+    rare = [number for number in sketch if seen[number] < _COMMON_FROM]
+    if rare:
+        found += _ALIKE.all(session, sketch=sketch, rare=rare)
+    shared = {row.id: len(row.shared) for row in found}
+    return nlargest(_CANDIDATES, shared, key=lambda one: (shared[one], one))
 
 
 def complaints_by_the_same(session: Session, complaint_id: UUID, *, writers: Writers, now: datetime) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
@@ -424,10 +425,17 @@ def _keep_question(session: Session, case: Case, answer: Answer) -> None:
     )
     session.flush()
     # Last, because changes of the index wait for each other.
-    index_document(
-        session,
-        question_search,
-        question.id,
+    index_document(session, question_search, question.id, *_searched(question))
+
+
+def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Field, ...]]:
+    """What is searched of stored questions."""
+    wanted = sa.select(Question).where(Question.id == sa.any_(sa.literal(list(ids), ARRAY(sa.Uuid))))
+    return {question.id: _searched(question) for question in session.scalars(wanted)}
+
+
+def _searched(question: Question) -> tuple[Field, ...]:
+    return (
         Field(question.subject, SUBJECT_WEIGHT),
         Field(question.text),
         Field(question.answer, ANSWER_WEIGHT),

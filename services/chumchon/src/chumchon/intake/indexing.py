@@ -4,8 +4,10 @@ Changes of the index wait for each other; so the recording of cases would, too, 
 """
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
@@ -36,9 +38,9 @@ _stale = Query(
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-_indexed = Query(
-    sa.update(Case).where(Case.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))).values(search_stale=False)
-)
+_named = Case.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))
+_indexed = Query(sa.update(Case).where(_named).values(search_stale=False))
+_texts = Query(sa.select(Case.id, Case.subject, Case.details).where(_named))
 
 _stale_at_first = sa.select(Case.recorded_at).where(Case.search_stale).order_by(Case.id).limit(BATCH).subquery()
 _waiting = Query(
@@ -55,10 +57,17 @@ def index_cases(session: Session) -> int:
     rows = _stale.all(session)
     if rows:
         _indexed.run(session, ids=[row.id for row in rows])
-        index_documents(
-            session, case_search, {row.id: (Field(row.subject, SUBJECT_WEIGHT), Field(row.details)) for row in rows}
-        )
+        index_documents(session, case_search, {row.id: _searched(row) for row in rows})
     return len(rows)
+
+
+def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Field, ...]]:
+    """What is searched of cases."""
+    return {row.id: _searched(row) for row in _texts.all(session, ids=ids)}
+
+
+def _searched(row: Any) -> tuple[Field, ...]:  # noqa: ANN401  # a row of a query
+    return Field(row.subject, SUBJECT_WEIGHT), Field(row.details)
 
 
 def is_rush(session: Session, *, now: datetime) -> bool:
