@@ -194,8 +194,8 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.CONFLICT,
         Words("หน่วยงานนี้เคยส่งเรื่องคืนแล้ว", "This agency returned the complaint before"),
         Words(
-            "{agency} เคยส่งเรื่องนี้คืนมาแล้ว โปรดอ่านเหตุผลที่ส่งคืน หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
-            "{agency} has returned it: read why. To send it there all the same, set insist to true.",
+            "{agency} ส่งเรื่องนี้คืนแล้วหลายครั้ง โปรดอ่านเหตุผลที่ส่งคืน หากยืนยันจะส่งไปอีก ให้ระบุ insist เป็น true",
+            "{agency} has returned it more than once: read why. To send it there all the same, set insist to true.",
         ),
     ),
     AnswerSuperseded: Problem(

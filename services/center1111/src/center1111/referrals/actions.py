@@ -28,8 +28,12 @@ _UNKNOWN_AGENCY: Final = FieldError(
 )
 
 
+RETURNS_BEFORE_INSISTING: Final = 2
+"""Who refers a returned complaint anew has read the return, and insists; after so many it goes round in circles."""
+
+
 class ReturnedBefore(DomainError):
-    """This agency has returned the complaint; it is never sent there again unless a person insists."""
+    """This agency has returned the complaint again and again; it is sent there once more only if a person says so."""
 
 
 class AnswerSuperseded(DomainError):
@@ -53,7 +57,7 @@ def refer(
 
     Raises:
         InvalidInput: `to` is none of the `known` agencies.
-        ReturnedBefore: it returned this complaint before, and nobody insists.
+        ReturnedBefore: it returned this complaint twice or more, and nobody insists.
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
     """
     if to not in known:
@@ -63,7 +67,8 @@ def refer(
     earlier = session.scalars(
         sa.select(Referral).where(Referral.complaint_id == complaint_id).order_by(Referral.ordinal)
     ).all()
-    if not insist and any(one.to == to and one.state is ReferralState.RETURNED for one in earlier):
+    returns = sum(one.to == to and one.state is ReferralState.RETURNED for one in earlier)
+    if returns >= RETURNS_BEFORE_INSISTING and not insist:
         raise ReturnedBefore(agency=to)
     ordinal = len(earlier) + 1
     referral = Referral(

@@ -40,7 +40,7 @@ class NewReferral(Body):
     to: Name = Field(description="The agency's code in the exchange.")
     question: LongText
     insist: bool = Field(
-        default=False, strict=True, description="Send it there although this agency returned it: only who insists may."
+        default=False, strict=True, description="Send it there although this agency returned it twice or more."
     )
 
 
