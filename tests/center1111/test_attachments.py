@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from center1111.attachments.actions import Vault
-from center1111.attachments.described import DescribedFiles
+from center1111.attachments.described import described_files
 from center1111.attachments.public import PublicFiles
 from center1111.attachments.rescanning import rescan, scan_what_waits
 from center1111.journey import ATTACHMENT_MOVES, AttachmentMove, AttachmentState
@@ -239,7 +239,7 @@ def given_out(centre: Centre, attachment: Json, *, peer: str = AGENCY) -> bytes 
     """What a peer that asks for this file gets."""
     vault: Vault = centre.app.state.vault
     with centre.session() as session:
-        return DescribedFiles(vault.store).read(session, UUID(attachment["id"]), peer=peer)
+        return described_files(vault.store).read(session, UUID(attachment["id"]), peer=peer)
 
 
 def test_an_agency_gets_the_files_that_a_message_described_to_it(busy_centre: Centre) -> None:

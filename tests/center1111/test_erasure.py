@@ -10,7 +10,6 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from center1111.app import _forgotten
 from center1111.exchange import effects
 from exchange.inbox import apply_again_to
 from schemas import (
@@ -217,7 +216,7 @@ def test_nothing_personal_is_left_anywhere(centre: Centre, kept_in: Path) -> Non
     with centre.session() as session:
         assert set() == columns_with(session, *PERSONAL)
         assert set() == columns_with(session, new["tracking_secret"])
-    assert 1 == forget_files(centre.app.state.sessions, lambda key: _forgotten(centre.app.state.vault.store, key))
+    assert 1 == forget_files(centre.app.state.sessions, centre.app.state.vault.store.forget)
     assert [] == [file for file in kept_in.rglob("*") if file.is_file()]
     assert NAME.lower() not in str(view).lower()
     assert ("supervisor", "consent_withdrawn", BASIS["note"]) == tuple(

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from chumchon.answering.described import DescribedFiles
+from chumchon.answering.described import described_files
 from chumchon.answering.files import Keeping
 from chumchon.exchange import recalled
 from schemas import Attachment, Message
@@ -88,7 +88,7 @@ def test_an_approved_answer_describes_its_files_to_the_centre_alone(
     file, left_out = sent_in(office, case), sent_in(office, case, PDF + b"\n")
     draft = drafted(office, case, "โอนตามตารางที่แนบ", [file["id"]])["draft"]
     assert [file] == draft["files"]
-    source, sessions = DescribedFiles(store), office.app.state.sessions
+    source, sessions = described_files(store), office.app.state.sessions
 
     def given_out(described: Json, peer: str = CENTRE) -> bytes | None:
         with sessions() as session:
@@ -113,7 +113,7 @@ def test_a_file_whose_bytes_are_lost_is_asked_for_again(
     office.approve(case)
     with office.app.state.sessions() as session:
         assert (
-            DescribedFiles(FileStore((tmp_path / "empty").as_uri())).read(session, UUID(file["id"]), peer=CENTRE)
+            described_files(FileStore((tmp_path / "empty").as_uri())).read(session, UUID(file["id"]), peer=CENTRE)
             is None
         )
 

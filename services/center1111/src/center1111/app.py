@@ -15,7 +15,7 @@ from center1111.answers import routes as answers
 from center1111.attachments import public as own_files
 from center1111.attachments import routes as attachments
 from center1111.attachments.actions import Vault
-from center1111.attachments.described import DescribedFiles
+from center1111.attachments.described import described_files
 from center1111.attachments.rescanning import rescan
 from center1111.clock import routes as clock
 from center1111.closure import routes as closure
@@ -128,7 +128,7 @@ def create_app(settings: Settings) -> FastAPI:
     store = FileStore(settings.attachments_url)
     app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
     app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
-    jobs = [Job("erased files", partial(forget_files, sessions, partial(_forgotten, store)), every(_FORGET_EVERY))]
+    jobs = [Job("erased files", partial(forget_files, sessions, store.forget), every(_FORGET_EVERY))]
     host_exchange(
         app,
         settings.exchange(PARTY),
@@ -137,7 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
         operators=["operator"],
         readers=["operator", "auditor"],
         alarm_readers=OFFICERS,
-        source=DescribedFiles(store),
+        source=described_files(store),
         relay_in_service=settings.relay_in_service,
     )
     app.state.alongside.append(prepared(warm_up))
@@ -153,8 +153,3 @@ def create_app(settings: Settings) -> FastAPI:
     if postman is not None and settings.mail_in_service:
         run_alongside(app, "postman", postman.run)
     return app
-
-
-def _forgotten(store: FileStore, key: str) -> bool:
-    store.forget(key)
-    return True

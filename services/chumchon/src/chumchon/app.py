@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from chumchon.answering import files as answer_files
 from chumchon.answering import routes as answering
-from chumchon.answering.described import DescribedFiles
+from chumchon.answering.described import described_files
 from chumchon.answering.letters import Letterhead
 from chumchon.arrivals import routes as arrivals
 from chumchon.arrivals.metrics import ChannelsCollector
@@ -135,7 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
         readers=[OPERATOR, AUDITOR],
         alarm_readers=[*OFFICERS, OPERATOR],
         relay_in_service=settings.relay_in_service,
-        source=DescribedFiles(store) if store else None,
+        source=described_files(store) if store else None,
     )
     app.state.alongside.append(prepared(warm_up))
     run_alongside(app, "indexing", partial(run_indexing, sessions))

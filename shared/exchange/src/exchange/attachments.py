@@ -6,25 +6,27 @@ checks length and digest, and tries again until it has it. The sender gives file
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
 import structlog
 from pydantic import Field
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from exchange.fetching import Enquirer, PeerAnswerError
 from exchange.parties import ATTACHMENTS_PATH, Exchange
-from exchange.tables import attachments
+from exchange.tables import attachments, outbox
 from schemas import Attachment, Message
 from servicekit.clock import utc_now
 from servicekit.database import Query, Sessions
 from servicekit.fields import View
+from servicekit.files.storing import FileStore
 from servicekit.problems import DomainError, Problem
 from servicekit.words import Words
 
@@ -44,6 +46,51 @@ class AttachmentSource(Protocol):
 
     def read(self, session: Session, attachment_id: UUID, *, peer: str) -> bytes | None:
         """The file's bytes; None when there is none, or it was not described to this peer."""
+
+
+def was_described(
+    attachment_id: sa.SQLColumnExpression[UUID],
+    *,
+    peer: sa.SQLColumnExpression[str],
+    subject: sa.SQLColumnExpression[UUID],
+) -> sa.ColumnElement[bool]:
+    """For a statement that has joined the outbox: whether this message has described the file to the peer.
+
+    The messages themselves say what was described: a file that came after the last of them is not the peer's yet, what
+    a tombstone stands for was never handed over, and an erased message describes nothing.
+    """
+    named = sa.func.jsonb_build_array(sa.func.jsonb_build_object("id", sa.cast(attachment_id, sa.Text)))
+    return sa.and_(
+        outbox.c.peer == peer,
+        outbox.c.subject == subject,
+        outbox.c.state != sa.literal_column("'void'"),
+        sa.cast(outbox.c.content, JSONB)["data"]["attachments"].contains(named),
+    )
+
+
+class DescribedFiles:
+    """What a service gives out of its file store."""
+
+    def __init__(self, store: FileStore, key: Query, *, key_of: Callable[[Any], str] = str) -> None:
+        """`key` finds what was described to `peer` under `id`; `key_of` makes it the store's key."""
+        self._store = store
+        self._key = key
+        self._key_of = key_of
+
+    def read(self, session: Session, attachment_id: UUID, *, peer: str) -> bytes | None:
+        """The file as it was described; None when it was not described to this peer, or the store has lost it.
+
+        A lost file is the operator's to bring back: it is logged, and the peer asks again.
+        """
+        found = self._key.scalar(session, id=attachment_id, peer=peer)
+        if found is None:
+            return None
+        key = self._key_of(found)
+        try:
+            return b"".join(self._store.read(key))
+        except FileNotFoundError:
+            log.error("described file missing in the store", attachment=str(attachment_id), store_key=key)  # noqa: TRY400  # a path tells no more
+            return None
 
 
 class AttachmentNotFound(DomainError):
