@@ -46,7 +46,7 @@ from exchange import Upkeep, host_exchange
 from exchange.jobs import Job, every
 from servicekit.alongside import prepared, run_alongside
 from servicekit.code_lists import code_lists_router
-from servicekit.files.forgetting import forget_files
+from servicekit.files.forgetting import FORGET_EVERY, forget_files
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.mail_queue import MAILS_WAITING
@@ -56,7 +56,6 @@ from servicekit.service import create_service
 from thaikit.text import warm_up
 
 _STREAMED: Final = re.compile(r"/v1/(public/)?complaints/[^/]+/attachments/[^/]+/content|/v1/complaints/imports")
-_FORGET_EVERY: Final = timedelta(minutes=1)
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 _TAGS: Final[list[dict[str, Any]]] = [
@@ -128,7 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
     store = FileStore(settings.attachments_url)
     app.state.vault = Vault(store, ClamAV(settings.clamav_url) if settings.clamav_url else None)
     app.state.public_files = own_files.PublicFiles(settings.public_attachments, settings.public_attachments_bytes)
-    jobs = [Job("erased files", partial(forget_files, sessions, store.forget), every(_FORGET_EVERY))]
+    jobs = [Job("erased files", partial(forget_files, sessions, store.forget), every(FORGET_EVERY))]
     host_exchange(
         app,
         settings.exchange(PARTY),

@@ -39,7 +39,7 @@ from servicekit.alongside import prepared, run_alongside
 from servicekit.clock import utc_now
 from servicekit.code_lists import code_lists_router
 from servicekit.database import Sessions
-from servicekit.files.forgetting import forget_files
+from servicekit.files.forgetting import FORGET_EVERY, forget_files
 from servicekit.files.scanning import ClamAV
 from servicekit.files.storing import FileStore
 from servicekit.migrating import head_of
@@ -47,7 +47,6 @@ from servicekit.service import create_service
 from thaikit.text import warm_up
 
 VERSION = "0.1.0"
-FORGET_EVERY = timedelta(minutes=1)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _STREAMED: Final = re.compile(r"/v1/cases/[^/]+/(files|answer-files)")

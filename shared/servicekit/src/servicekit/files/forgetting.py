@@ -5,12 +5,16 @@ removed after it stays for ever when the process dies in between. So its name wa
 """
 
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from servicekit.database import Query, Sessions
+
+FORGET_EVERY: Final = timedelta(minutes=1)
+"""How often a service looks what is to be removed."""
 
 metadata = sa.MetaData()
 """The list's table. A service gives it to alembic beside its own, and makes it by `creation_1` in a migration."""
