@@ -85,7 +85,7 @@ def send_what_is_owed(pair: Pair, line: Line) -> None:
 def end_leases(pair: Pair) -> None:
     """Let the time pass that a killed relay's claim would still hold."""
     with psycopg.connect(pair.centre_database) as connection:
-        connection.execute("UPDATE exchange_outbox SET due_at = now() WHERE lease IS NOT NULL")
+        connection.execute("UPDATE exchange_outbox SET leased_until = now() WHERE lease IS NOT NULL")
 
 
 def test_a_relay_killed_before_it_recorded_the_receipts_doubles_nothing(

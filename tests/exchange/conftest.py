@@ -35,7 +35,7 @@ from exchange import (
     keys_router,
     owe,
 )
-from exchange.migrations import step_0001, step_0002, step_0003, step_0004, step_0005
+from exchange.migrations import STEPS
 from schemas import TYPES, Message, sample
 from schemas import Wire as Body
 from servicekit.database import Sessions, make_engine, make_read_sessions, make_sessions
@@ -72,11 +72,8 @@ def migrate(url: str) -> None:
     engine = make_engine(url, pool_size=1)
     with engine.begin() as connection:
         operations = Operations(MigrationContext.configure(connection))
-        step_0001.upgrade(operations)
-        step_0002.upgrade(operations)
-        step_0003.upgrade(operations)
-        step_0004.upgrade(operations)
-        step_0005.upgrade(operations)
+        for step in STEPS:
+            step.upgrade(operations)
         connection.execute(
             sa.text("CREATE TABLE effects (position serial PRIMARY KEY, message_id uuid, subject uuid, said text)")
         )

@@ -7,13 +7,11 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from exchange import metadata
-from exchange.migrations import step_0001, step_0002, step_0003, step_0004, step_0005
+from exchange.migrations import STEPS
 from servicekit.database import make_engine
 from servicekit.testing import Databases
 
 from .conftest import Party
-
-STEPS = (step_0001, step_0002, step_0003, step_0004, step_0005)
 
 
 def test_the_steps_make_the_tables_and_take_them_back(databases: Databases) -> None:
@@ -40,7 +38,8 @@ def test_the_steps_make_the_tables_and_take_them_back(databases: Databases) -> N
         "UPDATE exchange_outbox SET state = 'delivered'",
         "UPDATE exchange_outbox SET sequence = 0",
         "UPDATE exchange_outbox SET digest = 'x'",
-        "UPDATE exchange_outbox SET state = 'dead', lease = gen_random_uuid()",
+        "UPDATE exchange_outbox SET state = 'dead', lease = gen_random_uuid(), leased_until = now()",
+        "UPDATE exchange_outbox SET lease = gen_random_uuid()",
         "UPDATE exchange_outgoing SET last_sequence = 0",
         """
         INSERT INTO exchange_outbox

@@ -435,6 +435,7 @@ _FRESH_SHARE = 5
 # for the disk: if a crash takes it, the messages are claimed again, and the peer knows those that had arrived.
 _IS_DUE = """
     peer = :peer AND state = 'queued' AND due_at <= coalesce(CAST(:now AS timestamptz), statement_timestamp())
+    AND (lease IS NULL OR leased_until <= coalesce(CAST(:now AS timestamptz), statement_timestamp()))
     AND sequence = (
         SELECT first.sequence FROM exchange_outbox AS first
         WHERE first.peer = head.peer AND first.subject = head.subject AND first.state IN ('queued', 'dead')
@@ -483,7 +484,8 @@ _CLAIM = Query(
         ), claimed AS (
             UPDATE exchange_outbox AS message
             SET lease = :lease,
-                due_at = coalesce(CAST(:now AS timestamptz), clock_timestamp()) + make_interval(secs => :lease_seconds)
+                leased_until = coalesce(CAST(:now AS timestamptz), clock_timestamp())
+                               + make_interval(secs => :lease_seconds)
             FROM members, unsynced WHERE message.id = members.id AND message.state = 'queued'
             RETURNING message.id, subject, sequence, type, content, digest, attempts, fresh
         )
@@ -497,35 +499,32 @@ _SETTLE = Query(
             SELECT CAST(:proof_id AS uuid), :peer, coalesce(CAST(:now AS timestamptz), clock_timestamp()),
                    :key_id, :base, :signature, :content
             WHERE CAST(:proof_id AS uuid) IS NOT NULL
-        ), settled AS (
-            SELECT message.id, outcome.*, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now,
-                   CASE
-                       WHEN outcome IN ('delivered', 'dead') THEN outcome
-                       WHEN outcome IN ('failed', 'untried')
-                           AND expires_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()) THEN 'dead'
-                       ELSE 'queued'
-                   END AS becomes
-            FROM exchange_outbox AS message
-            JOIN unnest(
+        ), outcome AS (
+            SELECT *, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now FROM unnest(
                 CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:delays AS float8[]),
                 CAST(:last_problems AS text[]), CAST(:dispositions AS text[]), CAST(:receipt_problems AS jsonb[])
-            ) AS outcome (message_id, outcome, delay, problem, disposed, refusal) ON message.id = outcome.message_id
-            WHERE message.lease = :lease AND message.state = 'queued'
-            FOR UPDATE OF message
+            ) AS outcome (message_id, outcome, delay, problem, disposed, refusal)
         )
         UPDATE exchange_outbox AS message
-        SET state = becomes,
+        SET (state, settled_at) = (
+                SELECT becomes, CASE WHEN becomes <> 'queued' THEN now END FROM (
+                    SELECT CASE
+                        WHEN outcome IN ('delivered', 'dead') THEN outcome
+                        WHEN outcome IN ('failed', 'untried') AND expires_at <= now THEN 'dead'
+                        ELSE 'queued'
+                    END AS becomes
+                )
+            ),
             lease = NULL,
-            due_at = CASE
-                WHEN outcome IN ('untried', 'released') THEN least(owed_at, now) ELSE now + make_interval(secs => delay)
-            END,
+            due_at = CASE WHEN outcome = 'failed' THEN now + make_interval(secs => delay) ELSE due_at END,
             attempts = attempts + CAST(outcome = 'failed' AS int),
             last_problem = coalesce(problem, last_problem),
             disposition = disposed,
             receipt_problem = refusal,
-            settled_at = CASE WHEN becomes <> 'queued' THEN now END,
             proof_id = CASE WHEN disposed IS NOT NULL THEN CAST(:proof_id AS uuid) END
-        FROM settled WHERE message.id = settled.id
+        FROM outcome
+        WHERE message.id = message_id AND message.id = ANY(CAST(:ids AS uuid[]))
+          AND message.lease = :lease AND message.state = 'queued'
         RETURNING message.id, state, last_problem, disposition
     """)
 )

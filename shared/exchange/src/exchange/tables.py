@@ -72,15 +72,16 @@ outbox = sa.Table(
     sa.Column("request_id", sa.Text),
     sa.Column("owed_at", _Moment, nullable=False),
     sa.Column("state", sa.Text, nullable=False, server_default="queued"),
-    sa.Column("due_at", _Moment, nullable=False),  # When to send it; while it is claimed, when the lease ends.
+    sa.Column("due_at", _Moment, nullable=False),  # When to send it.
     sa.Column("lease", sa.Uuid),  # Fencing token of the relay that claimed it.
+    sa.Column("leased_until", _Moment),  # When the claim ends; in no index, so that claiming writes none.
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # Failed attempts.
     sa.Column("expires_at", _Moment, nullable=False),  # An attempt that fails after this makes it dead.
     sa.Column("last_problem", sa.Text),
     sa.Column("disposition", sa.Text),  # From the peer's receipt.
     sa.Column("receipt_problem", JSONB),  # From the peer's receipt: why it is quarantined.
     sa.Column("settled_at", _Moment),
-    sa.Column("proof_id", sa.Uuid, sa.ForeignKey("exchange_proofs.id")),
+    sa.Column("proof_id", sa.Uuid),
     # The transaction that owed it: those of a lower number are committed before the feed shows those of a higher one.
     sa.Column("transaction_number", sa.BigInteger, nullable=False, server_default=sa.text(_THIS_TRANSACTION)),
     sa.Column("recalled_at", _Moment),  # When a restored party learnt of it again, from its peer.

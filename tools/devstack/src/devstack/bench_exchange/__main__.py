@@ -39,7 +39,7 @@ from devstack.stack import environment_of, our_services
 from devstack.testing.databases import migrate
 from devstack.testing.processes import ServiceProcess
 from exchange import Exchange, ExchangeMetrics, OwnKeys, Peer, Relay, RelaySettings, generate_keys, owe, write_keys
-from exchange.migrations import step_0001, step_0002, step_0003, step_0004, step_0005
+from exchange.migrations import STEPS
 from exchange.parties import Peer as Party
 from schemas import ReferralSent, sample
 from servicekit import development_issuer
@@ -138,7 +138,7 @@ def create(server: Server, name: str) -> str:
     engine = make_engine(server.url(name), pool_size=1)
     with engine.begin() as connection:
         operations = Operations(MigrationContext.configure(connection))
-        for step in (step_0001, step_0002, step_0003, step_0004, step_0005):
+        for step in STEPS:
             step.upgrade(operations)
         connection.execute(sa.text(CREATE_EFFECTS))
     engine.dispose()
@@ -189,7 +189,7 @@ def throughput(sender: Sender, receiver: Receiver, office: Office, records: int)
     next turn begins when all of them are.
     """
     floor = "floor, 1 client"
-    engine, cases, searchable = "exchange, one-row effect", "exchange, the Office's cases", "… until searchable"
+    engine, cases, searchable = "exchange, record and history", "exchange, the Office's cases", "… until searchable"
     rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         for name, clients in ((floor, 1), ("floor, 4 clients", 4)):
