@@ -4,10 +4,11 @@ A request covers `@method @target-uri content-type content-digest`. The answer w
 content-type content-digest` and the signature of the request that it answers.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -98,14 +99,9 @@ def sign_request(
     request: httpx2.Request, keys: OwnKeys, *, created: datetime, covered: Sequence[str] = REQUEST_COMPONENTS
 ) -> None:
     """Add Content-Digest and signature to a request whose body is in memory. Only checks cover less."""
-    _signer(keys).sign(
-        adapt_message(request),
-        key_id=keys.key_id,
-        created=created,
-        label=LABEL,
-        covered_component_ids=covered,
-        body=request.read() if "content-digest" in covered else None,  # given a body, the library covers its digest
-    )
+    # Given a body, the library covers its digest.
+    body = request.read() if "content-digest" in covered else None
+    _sign(adapt_message(request), keys, created=created, covered=covered, body=body)
 
 
 class Verified(NamedTuple):
@@ -162,14 +158,7 @@ def sign_receipts(
 ) -> dict[str, str]:
     """The headers that an answer with this body and status is to be sent with."""
     response = _Response(status, {"Content-Type": content_type}, request)
-    _signer(keys).sign(
-        response,
-        key_id=keys.key_id,
-        created=created,
-        label=LABEL,
-        covered_component_ids=_SIGNED_OF_RECEIPTS,
-        body=body,
-    )
+    _sign(response, keys, created=created, covered=_SIGNED_OF_RECEIPTS, body=body)
     return response.headers
 
 
@@ -189,9 +178,30 @@ def verify_receipts(response: httpx2.Response, body: bytes, find_key: FindKey) -
     return Proof(str(result.parameters["keyid"]), base, response.headers["signature"])
 
 
-def _signer(keys: OwnKeys) -> HTTPMessageSigner:
-    resolver = MappingKeyResolver(public_keys={}, private_keys={keys.key_id: keys.private_key})
-    return HTTPMessageSigner(signature_algorithm=ED25519, key_resolver=resolver)
+class _Headers(Protocol):
+    def __setitem__(self, name: str, value: str, /) -> None: ...
+
+
+class _Signed(Protocol):
+    @property
+    def headers(self) -> _Headers: ...
+
+
+def _sign(message: _Signed, keys: OwnKeys, *, created: datetime, covered: Sequence[str], body: bytes | None) -> None:
+    """Add the headers of a signature, and Content-Digest if there is a body.
+
+    The library says what is to be signed. Its `sign` would then build all of it once more, should the message have
+    changed meanwhile; this one has not.
+    """
+    to_sign = _SIGNER.prepare(
+        message, key_id=keys.key_id, created=created, label=LABEL, covered_component_ids=covered, body=body
+    )
+    signature = b64encode(keys.private_key.sign(to_sign.signature_base)).decode()
+    message.headers["Signature-Input"] = f"{LABEL}={to_sign.signature_params}"
+    message.headers["Signature"] = f"{LABEL}=:{signature}:"
+
+
+_SIGNER = HTTPMessageSigner(signature_algorithm=ED25519)
 
 
 class _Resolver(MappingKeyResolver):
