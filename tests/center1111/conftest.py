@@ -217,8 +217,7 @@ class Centre:
         )
         batch = orjson.dumps({"messages": [message.model_dump(mode="json", exclude_none=True)]})
         arrived, does = read_batch(batch, source), effects(self.app.state.deadlines)
-        with self.session() as session, session.begin():
-            (receipt,) = take(session, arrived, source=source, effects=does, now=datetime.now(UTC))
+        (receipt,) = take(self.app.state.sessions, arrived, source=source, effects=does, now=datetime.now(UTC))
         return receipt
 
 

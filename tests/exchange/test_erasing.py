@@ -106,8 +106,7 @@ def deliver(sender: Party, receiver: Party) -> None:
 
 def taken(party: Party, *messages: dict[str, Any]) -> list[Receipt]:
     arrivals = read_batch(orjson.dumps({"messages": messages}), "center1111")
-    with party.sessions.begin() as session:
-        return take(session, arrivals, source="center1111", effects=EFFECTS, now=utc_now())
+    return take(party.sessions, arrivals, source="center1111", effects=EFFECTS, now=utc_now())
 
 
 def reconciled(party: Party, other: Party, *, recover: bool = False) -> Reconciliation:

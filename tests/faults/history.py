@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from exchange import (
     Effects,
@@ -49,6 +49,15 @@ _EFFECT = Query(sa.text("INSERT INTO effects (message_id, subject, said) VALUES 
 
 class KilledError(BaseException):
     """The relay was killed just there: nothing of it goes on."""
+
+
+class _DoomedSession(Session):
+    """Of a process that is killed just before it commits."""
+
+
+@sa.event.listens_for(_DoomedSession, "before_commit")
+def _kill(_session: Session) -> None:
+    raise KilledError
 
 
 class Step(NamedTuple):
@@ -93,9 +102,14 @@ class Side:
     sessions: Sessions
     exchange: Exchange
     metrics: ExchangeMetrics
+    doomed_sessions: Sessions = field(init=False)
     relays: list[Relay] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
     effects: Effects = field(default_factory=lambda: Effects({}))
+
+    def __post_init__(self) -> None:
+        self.doomed_sessions = sessionmaker(self.engine, class_=_DoomedSession)
+        self.exchange.enrol(self.doomed_sessions)
 
     @property
     def peer(self) -> Peer:
@@ -269,13 +283,10 @@ class History:
     def take(self, receiver: Side, sender: Side, body: bytes, *, crashing: bool = False) -> Sequence[Receipt]:
         """The receiver takes a batch; `crashing` ends it just before its commit."""
         arrivals = read_batch(body, sender.code)
-        with receiver.sessions() as session:
-            receipts = take(session, arrivals, source=sender.code, effects=receiver.effects, now=self.clock())
-            if crashing:
-                session.rollback()
-                return ()
-            session.commit()
-        return receipts
+        sessions = receiver.doomed_sessions if crashing else receiver.sessions
+        with suppress(KilledError):
+            return take(sessions, arrivals, source=sender.code, effects=receiver.effects, now=self.clock())
+        return ()
 
     def relay(self, side: Side, which: int) -> Round | None:
         """One round of one of its relays; None when it was killed."""

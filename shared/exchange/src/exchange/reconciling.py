@@ -360,15 +360,18 @@ class Reconciler:
         return new
 
     def _take(self, peer: Peer, messages: Sequence[Mapping[str, Any]], *, cursor: UUID | None = None) -> int:
-        """Take messages as if they had been sent to us, and keep the feed's cursor; how many were new."""
+        """Take messages as if they had been sent to us, then keep the feed's cursor; how many were new.
+
+        Killed between the two, it reads this part of the feed again, and finds that it has it.
+        """
         now = utc_now()
         receipts = []
-        with self._sessions.begin() as session:
-            if messages:
-                arrivals = read_batch(orjson.dumps({"messages": messages}), peer.code)
-                effects = replace(self._effects, allowed=peer.types)
-                receipts = take(session, arrivals, source=peer.code, effects=effects, now=now)
-            if cursor is not None:
+        if messages:
+            arrivals = read_batch(orjson.dumps({"messages": messages}), peer.code)
+            effects = replace(self._effects, allowed=peer.types)
+            receipts = take(self._sessions, arrivals, source=peer.code, effects=effects, now=now)
+        if cursor is not None:
+            with self._sessions.begin() as session:
                 _READ_TO.run(session, peer=peer.code, after=cursor, now=now)
         return sum(receipt.disposition not in {"duplicate", "conflict"} for receipt in receipts)
 

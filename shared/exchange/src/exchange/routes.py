@@ -108,8 +108,7 @@ class _Taking:
         arrivals = read_batch(body, peer)
         effects = replace(self.effects, allowed=self.exchange.peers[peer].types)
         try:
-            with sessions.begin() as session:
-                receipts = take(session, arrivals, source=peer, effects=effects, now=utc_now())
+            receipts = take(sessions, arrivals, source=peer, effects=effects, now=utc_now())
         except sa.exc.SQLAlchemyError as error:
             log.error(  # noqa: TRY400  # a traceback would end with the error's text, which may quote a message
                 "messages not taken", peer=peer, messages=len(arrivals), **describe(error)

@@ -1,15 +1,18 @@
 """The receiving side of the benchmark, a process of its own: the exchange's inbox, and the floor beside it.
 
-Both write the same row into the same table. The floor is what one would write without any promise: a FastAPI route
-that takes one unsigned record, inserts it with psycopg on a connection that stays open, commits, and answers 201.
+Both write the same row into the same table; the exchange's effect also writes the record's history, and is applied to
+many at once, as the Office's is. The floor is what one would write without any promise: a FastAPI route that takes one
+unsigned record, inserts it with psycopg on a connection that stays open, commits, and answers 201.
 """
 
 import queue
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
 import sqlalchemy as sa
 import uvicorn
@@ -30,10 +33,24 @@ from servicekit.problems import install_problems
 RECEIVER = "bench_receiver"
 SENDER = "bench_sender"
 FLOOR_CONNECTIONS = 8
-CREATE_EFFECTS = "CREATE TABLE effects (id uuid PRIMARY KEY, subject text NOT NULL, details text NOT NULL)"
+CREATE_EFFECTS = """
+    CREATE TABLE effects (id uuid PRIMARY KEY, subject text NOT NULL, details text NOT NULL);
+    CREATE TABLE history (
+        id uuid REFERENCES effects, at timestamptz NOT NULL, action text NOT NULL, PRIMARY KEY (id, at)
+    )
+"""
 
 _INSERT = "INSERT INTO effects (id, subject, details) VALUES (%(id)s, %(subject)s, %(details)s)"
-_EFFECT = Query(sa.text("INSERT INTO effects (id, subject, details) VALUES (:id, :subject, :details)"))
+_EFFECTS = Query(
+    sa.text("""
+        WITH record AS MATERIALIZED (
+            SELECT * FROM json_to_recordset(CAST(:records AS json)) AS record (id uuid, subject text, details text)
+        ), told AS (
+            INSERT INTO history (id, at, action) SELECT id, :now, 'opened' FROM record
+        )
+        INSERT INTO effects (id, subject, details) SELECT id, subject, details FROM record
+    """)
+)
 
 
 class Record(BaseModel):
@@ -60,9 +77,15 @@ class Receiver:
         return f"http://{HOST}:{self.port}"
 
 
-def effect(session: Session, message: Message, body: Any, _now: datetime) -> None:  # noqa: ANN401  # as handlers take it
-    """One row a message."""
-    _EFFECT.run(session, id=message.id, subject=body.subject, details=body.details)
+def effects(session: Session, messages: Sequence[tuple[Message, Any]], now: datetime) -> None:
+    """A record and its first line of history for each message."""
+    records = [{"id": message.id, "subject": body.subject, "details": body.details} for message, body in messages]
+    _EFFECTS.run(session, records=orjson.dumps(records).decode(), now=now)
+
+
+def effect(session: Session, message: Message, body: Any, now: datetime) -> None:  # noqa: ANN401  # as handlers take it
+    """The same for one message."""
+    effects(session, [(message, body)], now)
 
 
 def receive(receiver: Receiver) -> None:
@@ -83,7 +106,7 @@ def make_app(receiver: Receiver) -> FastAPI:
     app.include_router(
         exchange_router(
             party,
-            Effects(dict.fromkeys(TYPES, effect)),
+            Effects(dict.fromkeys(TYPES, effect), bulk=dict.fromkeys(TYPES, effects)),
             operators=Depends(lambda: None),
             metrics=ExchangeMetrics(CollectorRegistry()),
         ),
