@@ -30,9 +30,7 @@ def test_the_digest_is_known() -> None:
     """A fixed message has a fixed digest, so partners can compare their own."""
     content = canonical({"b": "ก", "a": [1, None, True]})
     assert '{"a":[1,null,true],"b":"ก"}'.encode() == content
-    assert "a4f0e0bd22a84efa6ee8abf5a1a0cc11a3f1d41d0af0d9fea3d3a6b5a2f0c5d9"[:0] + digest_of(content) == digest_of(
-        content
-    )
+    assert "bac9b8d72675916f24a194f79a61db0e3bd7534c06607050ec7cb45964cf2342" == digest_of(content)
 
 
 @pytest.mark.parametrize("value", [2**53 + 1, float("nan"), float("inf"), "\ud800", {"\ud800": 1}, {1: 1}, object()])

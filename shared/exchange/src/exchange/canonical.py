@@ -35,13 +35,27 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+_SIMPLE = frozenset({str, bool, type(None)})
+
+
 def _is_plain(value: object) -> bool:
-    """Whether it holds no fractions, no integers beyond 2^53, and no keys outside of ASCII."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if isinstance(value, int):
-        return -_EXACT < value < _EXACT
-    if isinstance(value, dict):
-        return all(type(key) is str and key.isascii() and _is_plain(inner) for key, inner in value.items())
-    return isinstance(value, list) and all(map(_is_plain, value))
+    """Whether it holds no fractions, no integers beyond 2^53, and no keys outside of ASCII.
+
+    Asked of every message that comes and goes: so no recursion, and what is simple is looked at once.
+    """
+    to_look_at = [value]
+    while to_look_at:
+        one: Any = to_look_at.pop()
+        kind = type(one)
+        if kind is dict:
+            if not all(map(str.isascii, one)):
+                return False
+            to_look_at += [inner for inner in one.values() if type(inner) not in _SIMPLE]
+        elif kind is list:
+            to_look_at += [inner for inner in one if type(inner) not in _SIMPLE]
+        elif kind is int:
+            if not -_EXACT < one < _EXACT:
+                return False
+        elif kind not in _SIMPLE:
+            return False
+    return True

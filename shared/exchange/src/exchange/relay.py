@@ -12,13 +12,15 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+import orjson
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
@@ -127,6 +129,18 @@ class _Outcome(NamedTuple):
     delay_seconds: float = 0.0
     last_problem: str | None = None
     receipt: Receipt | None = None
+
+    def row(self) -> Mapping[str, object]:
+        """As the statement reads it that writes it."""
+        receipt = self.receipt
+        return {
+            "message_id": self.id,
+            "outcome": self.outcome,
+            "delay": self.delay_seconds,
+            "problem": self.last_problem,
+            "disposed": receipt and receipt.disposition,
+            "refusal": receipt and receipt.problem and receipt.problem.model_dump(mode="json", exclude_none=True),
+        }
 
 
 class Relay:
@@ -242,8 +256,7 @@ class Relay:
 
     def _claim(self, peer: Peer) -> _Dispatch | None:
         lease = uuid4()
-        with self._sessions() as session:
-            session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})  # one round trip instead of three
+        with self._at_once() as session:
             gate, claimed = self._claim_due(session, peer, lease, at_most=self._settings.batch_messages)
         if gate.open and gate.probing:
             claimed = self._claim_probe(peer, lease)
@@ -254,6 +267,13 @@ class Relay:
         claimed.sort(key=lambda it: (not it.fresh, it.subject, it.sequence))
         fitting = _fitting(claimed)
         return _Dispatch(peer, gate, lease, claimed[:fitting], claimed[fitting:])
+
+    @contextmanager
+    def _at_once(self) -> Iterator[Session]:
+        """A session for one statement that commits itself: one round trip instead of three."""
+        with self._sessions() as session:
+            session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            yield session
 
     def _claim_probe(self, peer: Peer, lease: UUID) -> list[_Claimed]:
         """One message, claimed together with the right to send it; neither without the other."""
@@ -288,9 +308,8 @@ class Relay:
     def _record_receipts(self, dispatch: _Dispatch, answer: Delivered) -> None:
         peer = dispatch.peer
         outcomes = [self._judged(message, answer.receipts.get(message.id)) for message in dispatch.batch]
-        with self._sessions.begin() as session:
+        with self._at_once() as session:
             self._settle(session, dispatch, outcomes, answer)
-            _SUCCEEDED.run(session, peer=peer.code, now=self._now(), sent=len(dispatch.batch))
         for disposition, count in Counter(it.receipt.disposition for it in outcomes if it.receipt).items():
             self._metrics.receipts.labels(peer.code, disposition).inc(count)
 
@@ -354,27 +373,23 @@ class Relay:
     def _settle(
         self, session: Session, dispatch: _Dispatch, tried: Sequence[_Outcome], answer: Delivered | None = None
     ) -> None:
-        """Write what became of what was claimed, and the proof of it, if there is one."""
+        """Write what became of what was claimed; of an answer also the proof, and that the peer is well."""
         peer = dispatch.peer
         outcomes = [*tried, *(_Outcome(message.id, "released") for message in dispatch.rest)]
-        receipts = [it.receipt for it in outcomes]
-        problems = [receipt.problem if receipt else None for receipt in receipts]
         settled = _SETTLE.all(
             session,
             lease=dispatch.lease,
             now=self._now(),
             peer=peer.code,
+            answered=answer is not None,
+            sent=len(dispatch.batch),
             proof_id=uuid7() if answer else None,
             key_id=answer and answer.proof.key_id,
             base=answer and answer.proof.base,
             signature=answer and answer.proof.signature,
             content=answer and answer.content,
             ids=[it.id for it in outcomes],
-            outcomes=[it.outcome for it in outcomes],
-            delays=[it.delay_seconds for it in outcomes],
-            last_problems=[it.last_problem for it in outcomes],
-            dispositions=[receipt.disposition.value if receipt else None for receipt in receipts],
-            receipt_problems=[it.model_dump_json(exclude_none=True) if it else None for it in problems],
+            outcomes=orjson.dumps([it.row() for it in outcomes]).decode(),
         )
         if len(settled) < len(outcomes):
             log.warning("lease lost", peer=peer.code, messages=len(outcomes) - len(settled))
@@ -492,18 +507,34 @@ _CLAIM = Query(
         SELECT gate.*, claimed.* FROM gate LEFT JOIN claimed ON true
     """)  # noqa: S608  # made of constants alone
 )
+
+# Neither need this wait for the disk. The peer's row is written only when that tells something new: relays would
+# otherwise queue for it after each request. Messages are looked up by id, as the lease is in no index.
 _SETTLE = Query(
     sa.text("""
-        WITH proof AS (
+        WITH unsynced AS MATERIALIZED (
+            SELECT set_config('synchronous_commit', 'off', true),
+                   coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now
+        ), proof AS (
             INSERT INTO exchange_proofs (id, peer, recorded_at, key_id, signature_base, signature, content)
-            SELECT CAST(:proof_id AS uuid), :peer, coalesce(CAST(:now AS timestamptz), clock_timestamp()),
-                   :key_id, :base, :signature, :content
-            WHERE CAST(:proof_id AS uuid) IS NOT NULL
+            SELECT CAST(:proof_id AS uuid), :peer, now, :key_id, :base, :signature, :content
+            FROM unsynced WHERE :answered
+        ), well AS (
+            UPDATE exchange_peers
+            SET failures = 0, silent_since = NULL, next_attempt_at = NULL,
+                pause = nullif(pause, 'refused'),
+                paused_at = CASE WHEN pause <> 'refused' THEN paused_at END,
+                pause_reason = CASE WHEN pause <> 'refused' THEN pause_reason END,
+                batch_limit = least(100, batch_limit + CAST(:sent >= batch_limit AS int)),
+                last_success_at = now
+            FROM unsynced WHERE :answered AND code = :peer AND (
+                failures > 0 OR pause = 'refused' OR :sent >= batch_limit OR last_success_at IS NULL
+                OR last_success_at < now - interval '10 seconds'
+            )
         ), outcome AS (
-            SELECT *, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now FROM unnest(
-                CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:delays AS float8[]),
-                CAST(:last_problems AS text[]), CAST(:dispositions AS text[]), CAST(:receipt_problems AS jsonb[])
-            ) AS outcome (message_id, outcome, delay, problem, disposed, refusal)
+            SELECT outcome.*, now FROM unsynced CROSS JOIN json_to_recordset(CAST(:outcomes AS json)) AS outcome (
+                message_id uuid, outcome text, delay float8, problem text, disposed text, refusal jsonb
+            )
         )
         UPDATE exchange_outbox AS message
         SET (state, settled_at) = (
@@ -526,23 +557,6 @@ _SETTLE = Query(
         WHERE message.id = message_id AND message.id = ANY(CAST(:ids AS uuid[]))
           AND message.lease = :lease AND message.state = 'queued'
         RETURNING message.id, state, last_problem, disposition
-    """)
-)
-
-# Written only when it tells something new: relays would otherwise queue for this row after each request.
-_SUCCEEDED = Query(
-    sa.text("""
-        UPDATE exchange_peers
-        SET failures = 0, silent_since = NULL, next_attempt_at = NULL,
-            pause = nullif(pause, 'refused'),
-            paused_at = CASE WHEN pause <> 'refused' THEN paused_at END,
-            pause_reason = CASE WHEN pause <> 'refused' THEN pause_reason END,
-            batch_limit = least(100, batch_limit + CAST(:sent >= batch_limit AS int)),
-            last_success_at = coalesce(CAST(:now AS timestamptz), clock_timestamp())
-        WHERE code = :peer AND (
-            failures > 0 OR pause = 'refused' OR :sent >= batch_limit OR last_success_at IS NULL
-            OR last_success_at < coalesce(CAST(:now AS timestamptz), clock_timestamp()) - interval '10 seconds'
-        )
     """)
 )
 _FAILED = Query(

@@ -5,6 +5,7 @@ many at once, as the Office's is. The floor is what one would write without any 
 unsigned record, inserts it with psycopg on a connection that stays open, commits, and answers 201.
 """
 
+import gc
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def effect(session: Session, message: Message, body: Any, now: datetime) -> None
 
 
 def receive(receiver: Receiver) -> None:
-    """Serve both until the process is terminated."""
+    """Serve both until the process is terminated; as the services do, without looking for garbage among the modules."""
+    gc.freeze()
     configure_logging(RECEIVER, "ERROR")
     uvicorn.run(make_app(receiver), host=HOST, port=receiver.port, log_config=None, access_log=False)
 
