@@ -43,7 +43,7 @@ class StatusCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families with what the database says now."""
-        with self._sessions() as session:
+        with self._sessions.begin() as session:
             return iter(self._families(statuses(session, self._unanswered), standing(session)))
 
     @staticmethod

@@ -64,7 +64,7 @@ def recognise(sessions: Sessions, peers: Iterable[str]) -> bool:
 
 def waiting_for_recovery(sessions: Sessions) -> list[str]:
     """The peers to which nothing is sent, and nothing owed, before `recover`."""
-    with sessions() as session:
+    with sessions.begin() as session:
         return [row.code for row in _WAITING.all(session)]
 
 
@@ -77,13 +77,13 @@ def forgotten(enquirer: Enquirer, sessions: Sessions, peer: Peer) -> Forgotten:
     Raises:
         PeerAnswerError: the peer does not answer.
     """
-    with sessions() as session:
+    with sessions.begin() as session:
         newest: UUID | None = _NEWEST.scalar(session, peer=peer.code)
     since = time_of(newest) - _OVERLAP if newest else utc_now() - AT_FIRST
     for page in _ledger_of(enquirer, peer, since):
         sent = [it.id for it in page if it.direction is Direction.RECEIVED]
         taken = [it.id for it in page if it.direction is Direction.SENT and it.state == "delivered"]
-        with sessions() as session:
+        with sessions.begin() as session:
             unknown = _UNKNOWN.first(session, peer=peer.code, sent=sent, taken=taken)
         if unknown and any(unknown):
             return Forgotten(*unknown)

@@ -23,7 +23,7 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families with what the database says now."""
         depth, oldest = _families()
-        with self._sessions() as session:
+        with self._sessions.begin() as session:
             for name, query in self._queues.items():
                 (waiting,) = query.all(session)
                 depth.add_metric([name], waiting.depth)

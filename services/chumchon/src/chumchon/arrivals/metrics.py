@@ -25,7 +25,7 @@ class ChannelsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families with what the database says now."""
-        with self._sessions() as session:
+        with self._sessions.begin() as session:
             return iter(self._families(queries.readers(session), queries.outgoing(session)))
 
     @staticmethod
