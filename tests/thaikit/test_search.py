@@ -197,6 +197,25 @@ def test_a_question_counts_more_than_the_answer(session: Session, index: SearchI
     assert [in_question, in_answer] == found(session, index, "เงินอุดหนุน")
 
 
+@pytest.mark.parametrize("before", [[], [Field("", 2.0)]], ids=["at once", "after an empty field"])
+def test_a_text_is_about_what_it_begins_with(session: Session, index: SearchIndex, before: list[Field]) -> None:
+    """Of two texts of the same words, the one that begins with what was asked for comes first."""
+    further_on, first = uuid4(), uuid4()
+    index_document(session, index, further_on, *before, Field("ค่าเดินทาง ที่พัก อาหาร และเงินอุดหนุน"))
+    index_document(session, index, first, *before, Field("เงินอุดหนุน ค่าเดินทาง ที่พัก และอาหาร"))
+    assert [first, further_on] == found(session, index, "เงินอุดหนุน")
+
+
+def test_only_the_first_field_begins_a_text(session: Session, index: SearchIndex) -> None:
+    """Where a later field of a document begins says nothing of what the document is about."""
+    fields = Field("หัวข้อทั่วไปของชุมชน"), Field("เงินอุดหนุน ค่าเดินทาง ที่พัก และอาหาร")
+    apart, joined = uuid4(), uuid4()
+    index_document(session, index, apart, *fields)
+    index_document(session, index, joined, Field(" ".join(field.text for field in fields)))
+    rows = Query(search_statement(index)).all(session, **SearchQuery("เงินอุดหนุน").parameters, limit=2)
+    assert pytest.approx(rows[0].score, rel=0.05) == rows[1].score
+
+
 def test_only_the_eligible_are_found(session: Session, index: SearchIndex, ids: dict[str, UUID]) -> None:
     """A select of ids limits the search, however well others match."""
     eligible = sa.select(index.documents.c.id).where(index.documents.c.id != ids["password"])
