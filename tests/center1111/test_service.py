@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from starlette.testclient import TestClient
 
 from center1111.app import MIGRATIONS, create_app
 from center1111.deadlines import Deadlines
@@ -17,14 +18,15 @@ from center1111.records import Record
 from center1111.sample import load_sample
 from center1111.settings import Settings
 from center1111.tracking_secret import digest_of, is_secret_of, make_secret
+from exchange import jobs
 from exchange.documenting import openapi_document
 from servicekit import code_lists
 from servicekit.database import make_engine
 from servicekit.migrating import downgrade, head_of, upgrade
 from servicekit.problems import DomainError
-from servicekit.testing import Databases
+from servicekit.testing import Databases, eventually
 
-from .conftest import AGENCY, WEBSITE, Centre, made, ok, pointers, refused
+from .conftest import AGENCY, HOTLINE, WEBSITE, Centre, made, ok, pointers, refused
 from .test_referrals import answered
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi" / "center1111.json"
@@ -212,3 +214,19 @@ def test_operators_see_how_it_stands_with_each_peer(centre: Centre) -> None:
     assert [(AGENCY, 1, 1)] == [(status["peer"], status["backlog"], status["unanswered"]) for status in found]
     assert f'exchange_unanswered{{peer="{AGENCY}"}} 1.0' in centre.anyone.get("/metrics").text
     refused(centre.as_("officer").get("/v1/exchange/status"), 403)
+
+
+def test_the_service_forgets_answers_whose_time_is_over(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself; the others stay."""
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    for key in ("expired", "fresh"):
+        made(centre.as_("intake").post("/v1/complaints", json=HOTLINE, headers={"Idempotency-Key": key}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key = 'expired'"))
+
+    def kept() -> list[str]:
+        with centre.session() as session:
+            return list(session.scalars(sa.text("SELECT key FROM idempotent_answers")))
+
+    with TestClient(centre.app):
+        eventually(lambda: ["fresh"] == kept())
