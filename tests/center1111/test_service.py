@@ -43,10 +43,11 @@ def test_anyone_files_by_the_website_and_follows_with_number_and_secret(busy_cen
     )
     ok(busy_centre.as_("verifier").put(f"/v1/complaints/{new['id']}/verification", json={"outcome": "accepted"}))
     referral = busy_centre.referred(busy_centre.complaint(new["id"]))
-    assert "in_progress" == ok(busy_centre.anyone.get(path, headers=secret))["state"]
+    under_way = ok(busy_centre.anyone.get(path, headers=secret))
+    assert ("in_progress", busy_centre.complaint(new["id"])["due_at"]) == (under_way["state"], under_way["due_at"])
     busy_centre.told(referral["id"], answered(referral))
     shown = ok(busy_centre.anyone.get(path, headers=secret))
-    assert ("answered", "โอนภายใน 30 วัน") == (shown["state"], shown["answer"]["text"])
+    assert ("answered", "โอนภายใน 30 วัน", None) == (shown["state"], shown["answer"]["text"], shown["due_at"])
     assert "public" == busy_centre.complaint(new["id"])["recorded_by"]
 
 
@@ -58,6 +59,7 @@ def test_a_refusal_tells_its_ground_and_not_the_note(busy_centre: Centre) -> Non
     secret = {"Tracking-Secret": new["tracking_secret"]}
     answer = busy_centre.anyone.get(f"/v1/public/complaints/{new['tracking_number']}", headers=secret)
     assert ("ศาล" in ok(answer)["refusal"], "พ.ศ. 2552" in ok(answer)["refusal_source"]) == (True, True)
+    assert ok(answer)["due_at"] is None
     assert "คดีหมายเลขดำ" not in answer.text
 
 
