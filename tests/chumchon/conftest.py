@@ -189,10 +189,9 @@ class Office:
             "PUT", f"/cases/{case['id']}/draft", {"text": text}, headers={"If-Match": f'"{version}"'}, **options
         )
 
-    def approve(self, case: Json, text: str | None = None) -> Json:
-        """The group's head approves."""
-        body = {} if text is None else {"text": text}
-        return self.done("POST", f"/cases/{case['id']}/answers", body, role=f"group_head.{case['work_group']}")
+    def approve(self, case: Json) -> Json:
+        """The group's head approves the draft."""
+        return self.done("POST", f"/cases/{case['id']}/answers", {}, role=f"group_head.{case['work_group']}")
 
     def answered(self, case: Json, text: str) -> Json:
         """See a routed case to its answer."""

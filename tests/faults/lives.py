@@ -108,8 +108,8 @@ class Village:
             "return": lambda: self.office.hand_back(case, "unclear", "ไม่ทราบชื่อชุมชน"),
             "report progress": lambda: self.office.report_progress(case, f"กำลังตรวจสอบเรื่องที่ {about}"),
             "ask back": lambda: self.office.ask_back(case, f"ขอทราบชื่อชุมชนของเรื่องที่ {about}"),
-            "answer": lambda: self.office.approve(case, f"คำตอบของเรื่องที่ {about}"),
-            "correct": lambda: self.office.approve(case, f"คำตอบที่แก้ไขแล้วของเรื่องที่ {about}"),
+            "answer": lambda: self.office.answer(case, f"คำตอบของเรื่องที่ {about}"),
+            "correct": lambda: self.office.answer(case, f"คำตอบที่แก้ไขแล้วของเรื่องที่ {about}"),
         }
         self._attempt(act, acts[act])
 

@@ -7,6 +7,7 @@ import exchange
 from chumchon.answering.actions import (
     CaseTaken,
     DeliveryNotFound,
+    DraftNotAsWritten,
     DraftRequired,
     FileNotOfAnswer,
     NothingToSend,
@@ -119,6 +120,15 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.CONFLICT,
         Words("ยังไม่มีร่างคำตอบ", "There is no draft to approve"),
         Words("โปรดให้เจ้าหน้าที่บันทึกร่างคำตอบก่อน", "Let an officer of the group write the draft first."),
+    ),
+    DraftNotAsWritten: Problem(
+        "draft-not-as-written",
+        HTTPStatus.CONFLICT,
+        Words("ข้อความไม่ตรงกับร่างคำตอบ", "The text is not that of the draft"),
+        Words(
+            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
+            "Approve the draft as it stands, without a text; or let an officer change the draft first.",
+        ),
     ),
     DeliveryNotFound: Problem(
         "delivery-not-found",

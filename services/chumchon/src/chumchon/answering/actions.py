@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
+from chumchon.answering.rules import DraftMissing, DraftRewritten, OwnDraft, drafter_of
 from chumchon.codes import DeliveryKind, DeliveryState, FileKind, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel, Move, State
@@ -58,6 +58,10 @@ class OwnDraftRefused(DomainError):
 
 class DraftRequired(DomainError):
     """There is no draft by another person to approve."""
+
+
+class DraftNotAsWritten(DomainError):
+    """The text to be approved is not the draft's, so that nobody else has written it."""
 
 
 class FileNotOfAnswer(DomainError):
@@ -271,6 +275,7 @@ def approve(
         FileNotOfAnswer: one of `files` was not sent in for this case's answer.
         OwnDraftRefused: the draft is the approver's own.
         DraftRequired: there is no draft, and it is required or no text was given.
+        DraftNotAsWritten: the text is not the draft's, and a draft is required.
     """
     draft = session.get(Draft, case.id)
     try:
@@ -278,11 +283,14 @@ def approve(
             drafted_by=draft.written_by if draft else None,
             approver=by,
             draft_required=draft_required or text is None,
+            rewritten=draft is not None and text not in {None, draft.text},
         )
     except OwnDraft as error:
         raise OwnDraftRefused from error
     except DraftMissing as error:
         raise DraftRequired from error
+    except DraftRewritten as error:
+        raise DraftNotAsWritten from error
     words = text if text is not None or draft is None else draft.text
     named = _files_named(session, case, files, draft)
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)

@@ -91,9 +91,13 @@ class DraftBody(Body):
 
 
 class AnswerBody(Body):
-    """The answer's final words; without them, the draft as it is."""
+    """What is approved: the draft as it is."""
 
-    text: LongText | None = Field(None, examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"])
+    text: LongText | None = Field(
+        None,
+        description="The draft's own words, or nothing; others only where the settings require no draft.",
+        examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"],
+    )
     files: Files | None = Field(
         None, description="Files sent in for the answer; left out: the draft's, or those of the answer in force."
     )
@@ -327,7 +331,10 @@ def post_answer(
     draft_required: Annotated[bool, Depends(_draft_required)],
     response: Response,
 ) -> CaseView:
-    """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it."""
+    """The draft, which somebody else wrote, goes to the Centre, or to the complainant by the case's channel.
+
+    A further one corrects it.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.approve(
         session,
