@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from chumchon.answering.queries import last_group_of
 from chumchon.answering.rules import DraftMissing, DraftRewritten, OwnDraft, drafter_of
 from chumchon.codes import DeliveryKind, DeliveryState, FileKind, MessageKind
 from chumchon.deadlines import Deadlines
@@ -72,6 +73,10 @@ class CaseTaken(DomainError):
     """Somebody else of the group works on it."""
 
 
+class OfficerOfAnotherGroup(DomainError):
+    """Who is to work on the case was last seen at work in another group, and could not see it."""
+
+
 class DeliveryNotFound(DomainError):
     """There is no such delivery, or the caller may not know of it."""
 
@@ -114,11 +119,16 @@ def take(session: Session, case: Case, *, by: str, heads: bool, now: datetime) -
 def hand_over(session: Session, case: Case, *, to: str | None, note: str, by: str, heads: bool, now: datetime) -> None:
     """Let somebody else of the group work on the case, or nobody: then it waits in the group's queue again.
 
+    No directory says who belongs to which group; where an officer last worked tells it. Who never did may get it.
+
     Raises:
         CaseTaken: it is somebody else's to hand over; a head may.
+        OfficerOfAnotherGroup: `to` last worked in another group.
     """
     if case.officer != by and not heads:
         raise CaseTaken
+    if to is not None and last_group_of(session, to) not in {None, case.work_group}:
+        raise OfficerOfAnotherGroup
     advance(session, case, Move.HAND_OVER, by=by, now=now, note=note)
     case.officer = to
 

@@ -208,7 +208,10 @@ def post_taking(case_id: UUID, session: Transaction, now: Now, actor: Worker, ve
 def post_hand_over(
     *, case_id: UUID, new: HandOver, session: Transaction, now: Now, actor: Worker, versions: IfMatch
 ) -> CaseView:
-    """By who works on it, or by the head; the note stays in the case's history."""
+    """By who works on it, or by the head; the note stays in the case's history.
+
+    Refused where the officer was last at work in another group; one who never was at work may get it.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.hand_over(session, case, to=new.to, note=new.note, by=actor.subject, heads=actor.has(GROUP_HEAD), now=now)
     return case_view(session, case_id)
