@@ -1,4 +1,4 @@
-# One image a service: `docker build --build-arg SERVICE=center1111 .` (or chumchon).
+# One image a service: `docker build --build-arg SERVICE=center1111 .` (or chumchon; with OCR=1 it also reads scans).
 # The result has Python, that service and what it needs; it runs as nobody special on a read-only file system.
 FROM python:3.13-slim AS build
 ARG SERVICE
@@ -25,6 +25,16 @@ ARG SERVICE
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=${SERVICE}
 RUN groupadd --system --gid 10001 service && useradd --system --uid 10001 --gid service --no-create-home service \
     && install --directory --owner=service --group=service --mode=0700 /var/lib/${SERVICE}
+# The Office takes faxes and scanned letters out of folders. With OCR it also reads them, for 110 MB and a slower build.
+ARG OCR
+RUN if [ "${SERVICE}" = chumchon ]; then \
+        install --directory --owner=service --group=service --mode=0700 /var/lib/arrivals/fax /var/lib/arrivals/po_box; \
+    fi \
+    && if [ "${SERVICE}" = chumchon ] && [ -n "${OCR}" ]; then \
+        apt-get update -qq \
+        && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-tha \
+        && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; \
+    fi
 COPY --from=build /app /app
 USER 10001:10001
 WORKDIR /app

@@ -188,7 +188,10 @@ def test_what_somebody_else_has_changed_is_left_alone(busy_centre: Centre) -> No
     complaint = busy_centre.registered()
     body = {"complaints": [{"id": complaint["id"], "version": 7}], "outcome": "accepted"}
     found = ok(busy_centre.as_("verifier").post("/v1/complaints/bulk-verification", json=body))
-    assert "/problems/version-mismatch" == found["results"][0]["problem"]["type"]
+    problem = found["results"][0]["problem"]
+    assert ("/problems/version-mismatch", 412) == (problem["type"], problem["status"])
+    assert "If-Match" not in problem["detail"]
+    assert "load the list again" in problem["detail"]
     assert "received" == busy_centre.complaint(complaint["id"])["state"]
 
 

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from starlette.testclient import TestClient
 
 from center1111.app import MIGRATIONS, create_app
 from center1111.deadlines import Deadlines
@@ -17,14 +18,15 @@ from center1111.records import Record
 from center1111.sample import load_sample
 from center1111.settings import Settings
 from center1111.tracking_secret import digest_of, is_secret_of, make_secret
+from exchange import jobs
 from exchange.documenting import openapi_document
 from servicekit import code_lists
 from servicekit.database import make_engine
 from servicekit.migrating import downgrade, head_of, upgrade
 from servicekit.problems import DomainError
-from servicekit.testing import Databases
+from servicekit.testing import Databases, eventually
 
-from .conftest import AGENCY, WEBSITE, Centre, made, ok, pointers, refused
+from .conftest import AGENCY, HOTLINE, WEBSITE, Centre, made, ok, pointers, refused
 from .test_referrals import answered
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi" / "center1111.json"
@@ -41,10 +43,11 @@ def test_anyone_files_by_the_website_and_follows_with_number_and_secret(busy_cen
     )
     ok(busy_centre.as_("verifier").put(f"/v1/complaints/{new['id']}/verification", json={"outcome": "accepted"}))
     referral = busy_centre.referred(busy_centre.complaint(new["id"]))
-    assert "in_progress" == ok(busy_centre.anyone.get(path, headers=secret))["state"]
+    under_way = ok(busy_centre.anyone.get(path, headers=secret))
+    assert ("in_progress", busy_centre.complaint(new["id"])["due_at"]) == (under_way["state"], under_way["due_at"])
     busy_centre.told(referral["id"], answered(referral))
     shown = ok(busy_centre.anyone.get(path, headers=secret))
-    assert ("answered", "โอนภายใน 30 วัน") == (shown["state"], shown["answer"]["text"])
+    assert ("answered", "โอนภายใน 30 วัน", None) == (shown["state"], shown["answer"]["text"], shown["due_at"])
     assert "public" == busy_centre.complaint(new["id"])["recorded_by"]
 
 
@@ -56,6 +59,7 @@ def test_a_refusal_tells_its_ground_and_not_the_note(busy_centre: Centre) -> Non
     secret = {"Tracking-Secret": new["tracking_secret"]}
     answer = busy_centre.anyone.get(f"/v1/public/complaints/{new['tracking_number']}", headers=secret)
     assert ("ศาล" in ok(answer)["refusal"], "พ.ศ. 2552" in ok(answer)["refusal_source"]) == (True, True)
+    assert ok(answer)["due_at"] is None
     assert "คดีหมายเลขดำ" not in answer.text
 
 
@@ -212,3 +216,19 @@ def test_operators_see_how_it_stands_with_each_peer(centre: Centre) -> None:
     assert [(AGENCY, 1, 1)] == [(status["peer"], status["backlog"], status["unanswered"]) for status in found]
     assert f'exchange_unanswered{{peer="{AGENCY}"}} 1.0' in centre.anyone.get("/metrics").text
     refused(centre.as_("officer").get("/v1/exchange/status"), 403)
+
+
+def test_the_service_forgets_answers_whose_time_is_over(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself; the others stay."""
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    for key in ("expired", "fresh"):
+        made(centre.as_("intake").post("/v1/complaints", json=HOTLINE, headers={"Idempotency-Key": key}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key = 'expired'"))
+
+    def kept() -> list[str]:
+        with centre.session() as session:
+            return list(session.scalars(sa.text("SELECT key FROM idempotent_answers")))
+
+    with TestClient(centre.app):
+        eventually(lambda: ["fresh"] == kept())

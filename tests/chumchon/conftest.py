@@ -189,10 +189,9 @@ class Office:
             "PUT", f"/cases/{case['id']}/draft", {"text": text}, headers={"If-Match": f'"{version}"'}, **options
         )
 
-    def approve(self, case: Json, text: str | None = None) -> Json:
-        """The group's head approves."""
-        body = {} if text is None else {"text": text}
-        return self.done("POST", f"/cases/{case['id']}/answers", body, role=f"group_head.{case['work_group']}")
+    def approve(self, case: Json) -> Json:
+        """The group's head approves the draft."""
+        return self.done("POST", f"/cases/{case['id']}/answers", {}, role=f"group_head.{case['work_group']}")
 
     def answered(self, case: Json, text: str) -> Json:
         """See a routed case to its answer."""
@@ -251,8 +250,7 @@ class Centre:
         """Deliver the next messages of several referrals in one batch; the Office's receipts."""
         arrivals = read_batch(orjson.dumps({"messages": [self._message(*it) for it in messages]}), CENTRE)
         effects = Effects(handlers(self._deadlines), PROBLEMS, bulk=BULK_HANDLERS)
-        with self._sessions.begin() as session:
-            return take(session, arrivals, source=CENTRE, effects=effects, now=now or utc_now())
+        return take(self._sessions, arrivals, source=CENTRE, effects=effects, now=now or utc_now())
 
     def _message(self, subject: UUID, body: Wire) -> Json:
         self._sequences[subject] = self._sequences.get(subject, 0) + 1

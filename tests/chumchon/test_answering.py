@@ -105,12 +105,30 @@ def test_an_answer_needs_words(office: Office) -> None:
 
 
 def test_a_draft_may_be_required(office: Office) -> None:
-    """By a setting, a head answers only by approving what somebody else wrote."""
+    """By a setting a head answers neither without a draft nor in other words than the draft's."""
     office.app.state.draft_required = True
     case = office.record()
     office.accept(case)
-    path = f"/cases/{case['id']}/answers"
-    assert (409, "draft-required") == office.refused("POST", path, {"text": "ครับ"}, role="group_head.participation")
+    path, head = f"/cases/{case['id']}/answers", "group_head.participation"
+    assert (409, "draft-required") == office.refused("POST", path, {"text": "ครับ"}, role=head)
+    office.draft(case, "โอนภายใน 30 วัน")
+    assert (409, "draft-not-as-written") == office.refused("POST", path, {"text": "โอนแล้ว"}, role=head)
+    assert "accepted" == office.case(case["id"])["state"]
+    answer = office.done("POST", path, {"text": "โอนภายใน 30 วัน"}, role=head)["answer"]
+    assert ("group_officer.participation", head) == (answer["drafted_by"], answer["approved_by"])
+
+
+def test_a_head_answers_alone_but_approves_no_draft_of_their_own(office: Office) -> None:
+    """Without a draft under their own name, and in other words than somebody else's draft."""
+    case = office.record()
+    office.accept(case)
+    path, head = f"/cases/{case['id']}/answers", "group_head.participation"
+    answer = office.done("POST", path, {"text": "โอนแล้ว"}, role=head)["answer"]
+    assert (head, head) == (answer["drafted_by"], answer["approved_by"])
+    office.draft(case, "โอนภายใน 30 วัน")
+    assert "โอนวันที่ 9" == office.done("POST", path, {"text": "โอนวันที่ 9"}, role=head)["answer"]["text"]
+    office.draft(case, "โอนวันที่ 10", role=head)
+    assert (409, "own-draft") == office.refused("POST", path, {}, role=head)
 
 
 def test_a_draft_needs_the_version_it_was_made_from(office: Office) -> None:

@@ -31,6 +31,27 @@ def test_a_case_is_handed_over(office: Office, case: Json) -> None:
     assert (409, "case-taken") == office.refused("POST", f"{path}/hand-over", HAND_OVER, **OFFICER)
 
 
+def test_a_case_is_not_handed_to_an_officer_of_another_group(office: Office, case: Json) -> None:
+    """Who last worked elsewhere could not see it; who has moved here takes a case first, and then is given others."""
+    path = f"/cases/{case['id']}"
+    complaint = office.record()
+    decision = {"topic": "complaints", "reason": "โทรถามแล้ว"}
+    office.done("PUT", f"/cases/{complaint['id']}/routing", decision, role="registrar")
+    elsewhere = {"role": "group_officer.audit", "subject": "somsri"}
+    office.done("POST", f"/cases/{complaint['id']}/acceptance", {}, **elsewhere)
+    assert (409, "officer-of-another-group") == office.refused("POST", f"{path}/hand-over", HAND_OVER, **OFFICER)
+    assert "somchai" == office.case(case["id"])["officer"]
+
+    back = {"to": "somchai", "note": "อ่านใหม่แล้ว"}
+    decision = {"topic": "transfers_and_changes", "reason": "เป็นเรื่องการโอนเงิน"}
+    office.done("PUT", f"/cases/{complaint['id']}/routing", decision, role="registrar")
+    assert (409, "officer-of-another-group") == office.refused("POST", f"{path}/hand-over", HAND_OVER, **OFFICER)
+    office.done("POST", f"{path}/hand-over", {"to": None, "note": "สมศรีย้ายมา"}, **OFFICER)
+    office.done("POST", f"{path}/taking", {}, **COLLEAGUE)
+    assert "somchai" == office.done("POST", f"{path}/hand-over", back, **COLLEAGUE)["officer"]
+    assert "somsri" == office.done("POST", f"{path}/hand-over", HAND_OVER, **OFFICER)["officer"]
+
+
 def test_a_case_goes_back_into_the_queue_and_is_taken(office: Office, case: Json) -> None:
     """Nobody's case is anybody's of the group; somebody's is theirs, except to the head."""
     path = f"/cases/{case['id']}"

@@ -134,6 +134,10 @@ def test_broken_rules_are_refused(standing_office: Office) -> None:
         ("/rules/topics/training/อบรม", "broken_rule"),
         ("/rules/topics/cooking", "broken_rule"),
     } <= standing_office.faults("PUT", "/routing/rules", {"rules": broken}, role=HEAD)
+    for language, advice in (("th", "ไม่มีหัวข้อนี้ โปรดใช้รหัสหัวข้อ"), ("en", "There is no such topic: use one of")):
+        headers = {"Accept-Language": language}
+        refused = standing_office.ask("PUT", "/routing/rules", {"rules": broken}, role=HEAD, headers=headers)
+        assert advice in refused.text
     assert 0 == rules(standing_office)["version"]
 
 

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
 
 import chumchon
 from chumchon import codes, journey, work_groups
@@ -18,6 +19,7 @@ from chumchon.problems import PROBLEMS
 from chumchon.records import Record
 from chumchon.sample import load_sample
 from chumchon.settings import Settings
+from exchange import jobs
 from exchange.documenting import openapi_document
 from schemas.bodies import Kind, ReturnReason
 from servicekit import development_issuer
@@ -28,9 +30,9 @@ from servicekit.mail_queue import metadata as mail_tables
 from servicekit.migrating import downgrade, upgrade
 from servicekit.problems import DomainError
 from servicekit.rate_limits import metadata as rate_limit_tables
-from servicekit.testing import Databases
+from servicekit.testing import Databases, eventually
 
-from .conftest import Keys, Office
+from .conftest import Keys, Office, new_case
 
 ROOT = Path(__file__).parents[2]
 
@@ -160,3 +162,20 @@ def test_special_days_move_deadlines(keys: Keys, tmp_path: Path) -> None:
     plain, special = Settings(**common), Settings(**common, special_days_file=days)  # type: ignore[arg-type]
     days_off = [settings.deadlines().holidays for settings in (plain, special)]
     assert [False, True] == [date(2026, 10, 6) in holidays for holidays in days_off]
+
+
+def test_the_service_forgets_answers_whose_time_is_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself; the others stay."""
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", 0.01)
+    for key in ("expired", "fresh"):
+        office.done("POST", "/cases", new_case(), headers={"Idempotency-Key": key})
+    sessions = office.app.state.sessions
+    with sessions.begin() as session:
+        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key = 'expired'"))
+
+    def kept() -> list[str]:
+        with sessions() as session:
+            return list(session.scalars(sa.text("SELECT key FROM idempotent_answers")))
+
+    with TestClient(office.app):
+        eventually(lambda: ["fresh"] == kept())

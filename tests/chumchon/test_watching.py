@@ -44,7 +44,8 @@ def test_each_waiting_state_of_a_case_has_its_alarm(office: Office) -> None:
     officer = f"group_officer.{case['work_group']}"
     office.done("POST", f"{path}/questions", {"text": "ชุมชนใด"}, role=officer)
     assert {"question_unanswered", "answer_untold"} == set(looked(office))  # the question is to be told, too
-    office.approve(case, "โอนภายใน 30 วัน")
+    office.draft(case, "โอนภายใน 30 วัน")
+    office.approve(case)
     assert {"answer_untold"} == set(looked(office))
 
 

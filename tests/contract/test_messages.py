@@ -195,7 +195,7 @@ def test_a_whole_life_of_a_referral_speaks_the_contract(both: Both) -> None:
     assert both.centre.referral(referral["id"])["state"] == "awaiting_complainant"
     both.centre.amend(referral["id"], "ผู้ร้องส่งใบเสร็จแล้ว")
     from_centre += both.carry_to_the_office()
-    both.office.approve(case, "ราคาสูงเกินจริง")
+    both.office.answer(case, "ราคาสูงเกินจริง")
     from_office += both.carry_to_the_centre()
     both.centre.contest(referral["id"], "ไม่ได้กล่าวถึงการคืนเงิน")
     from_centre += both.carry_to_the_office()

@@ -108,7 +108,7 @@ def test_the_office_restored_from_an_older_backup_catches_up(
     for referral in (before, forgotten):
         case = case_of(pair, referral)
         assert ("answered", pair.centre.referral(referral["id"])["case_number"]) == (case["state"], case["case_number"])
-    pair.office.approve(case_of(pair, forgotten), "โอนภายใน 15 วัน")
+    pair.office.answer(case_of(pair, forgotten), "โอนภายใน 15 วัน")
     corrected = eventually(
         lambda: it if (it := pair.centre.referral(forgotten["id"]))["answer"]["version"] == 2 else None
     )

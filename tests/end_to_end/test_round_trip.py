@@ -156,7 +156,7 @@ def test_a_corrected_answer_supersedes_the_first(pair: Pair) -> None:
     complaint, referral = refer(pair.centre, complaint_by("website", "เข้าเว็บไซต์ไม่ได้ ลืมรหัสผ่าน"))
     case = answer(pair.office, eventually(lambda: pair.office.case_of(referral["id"])), "แก้ไขแล้ววันที่ 5")
     referral_becomes(pair, "answered", referral)
-    pair.office.approve(case, "แก้ไขแล้ววันที่ 6")
+    pair.office.answer(case, "แก้ไขแล้ววันที่ 6")
     answered = eventually(
         lambda: seen if (seen := pair.centre.referral(referral["id"]))["answer"]["version"] == 2 else None
     )

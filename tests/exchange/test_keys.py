@@ -93,12 +93,29 @@ def test_a_peers_keys_are_fetched_seldom_and_kept_while_it_is_away() -> None:
         assert keys.stale()
         assert keys.key("chumchon", key_id) is not None
         assert (2, True) == (app.asked, keys.uncertain())
-        now += RETRY_SECONDS - 1
-        keys.refresh()
-        assert 2 == app.asked
         now += KEPT_SECONDS
         assert keys.key("chumchon", key_id) is None
     keys.close()
+
+
+def test_a_peer_that_did_not_answer_is_asked_again_soon_then_ever_less() -> None:
+    """One lost request must not leave a service that has just started deaf, nor is a peer that is down pestered."""
+    jwks = generate_keys()
+    key_id = jwks["keys"][0]["kid"]
+    now = 1000.0
+    app = Published(*(answering(500) for _ in range(8)), answering(200, orjson.dumps(OwnKeys(jwks).published)))
+    listener = free_socket()
+    keys = PeerKeys({"chumchon": f"http://127.0.0.1:{listener.getsockname()[1]}"}, {}, clock=lambda: now)
+    asked_after = []
+    with served(app, listener):
+        while keys.key("chumchon", key_id) is None:
+            asked, since = app.asked, now
+            while app.asked == asked:
+                now += 0.5
+                keys.refresh()
+            asked_after.append(now - since)
+    keys.close()
+    assert [1, 2, 4, 8, RETRY_SECONDS, RETRY_SECONDS, RETRY_SECONDS, RETRY_SECONDS] == asked_after
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from unittest import mock
 from uuid import UUID
 
 import orjson
@@ -28,13 +29,14 @@ from exchange import (
     operating,
     owe,
     read_batch,
+    relay,
     take,
 )
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
 from exchange.listing import incoming_messages, outgoing_messages
 from exchange.relay import Round
 from exchange.signing import Proof
-from schemas import TYPES, Direction, LedgerBy, LedgerEntry, Message, Receipt, Receipts, Wire
+from schemas import BATCH_BYTES, TYPES, Direction, LedgerBy, LedgerEntry, Message, Receipt, Receipts, Wire
 from servicekit.database import Query, Sessions
 
 from ..exchange.conftest import PROBLEMS, Clock, NotAcceptable, saying  # noqa: TID252  # tests are no package
@@ -42,6 +44,8 @@ from ..exchange.conftest import PROBLEMS, Clock, NotAcceptable, saying  # noqa: 
 BEGIN = datetime(2020, 1, 6, tzinfo=UTC)
 """Long before the machine's own clock, which no history may depend on."""
 LEASE_SECONDS = 12.0
+SMALL_BATCH_BYTES = 1500
+"""Two or three messages: in some histories a request carries no more, and the rest of what was claimed stays."""
 OPERATOR = "operator"
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 _EFFECT = Query(sa.text("INSERT INTO effects (message_id, subject, said) VALUES (:id, :subject, :said)"))
@@ -145,7 +149,9 @@ class Line(Courier):
         """Bring the messages over, unless the history has other plans."""
         del now
         history = self._history
-        history.watch_order(self._sender, [orjson.loads(content) for content in contents])
+        messages = [orjson.loads(content) for content in contents]
+        history.watch_order(self._sender, messages)
+        history.watch_rest(self._sender, messages)
         fault = history.fault(*_NOT_ARRIVED, *_ARRIVED)
         if fault == "half of them taken":
             contents = contents[: (len(contents) + 1) // 2]
@@ -224,6 +230,7 @@ class History:
         self.late: list[tuple[Side, Side, bytes]] = []
         self._sides = (centre, office)
         self._tally = tally
+        self._batch_bytes = self.chance.choice((BATCH_BYTES, SMALL_BATCH_BYTES))
         self._rough = True
         self._defective = False
         self._subjects = [self.new_id() for _ in range(self.chance.randint(1, 3))]
@@ -291,7 +298,8 @@ class History:
     def relay(self, side: Side, which: int) -> Round | None:
         """One round of one of its relays; None when it was killed."""
         try:
-            return side.relays[which].round(side.peer)
+            with mock.patch.object(relay, "BATCH_BYTES", self._batch_bytes):
+                return side.relays[which].round(side.peer)
         except KilledError:
             return None
         finally:
@@ -308,6 +316,15 @@ class History:
                 earlier = it["subject"] == str(row.subject) and it["sequence"] > row.sequence
                 if earlier and (str(row.subject), row.sequence) not in together:
                     self._broken.append(f"{sender.code}'s {it['sequence']} of {it['subject']} before {row.sequence}")
+
+    def watch_rest(self, sender: Side, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Count how often more was claimed than one request carries."""
+        (claimed,) = sender.sql(
+            "SELECT count(*) AS them FROM exchange_outbox"
+            " WHERE state = 'queued' AND lease = (SELECT lease FROM exchange_outbox WHERE id = :first)",
+            first=messages[0]["id"],
+        )
+        self._tally.faults["more claimed than fits"] += claimed.them > len(messages)
 
     def _effect(self, session: Session, message: Message, body: Any, _now: datetime) -> None:  # noqa: ANN401
         said = getattr(body, "reason", "")

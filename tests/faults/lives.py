@@ -51,10 +51,16 @@ class Village:
     centre: Centre
     office: Office
     seed: str
+    pause_seconds: tuple[float, float]
+    """How long people take between acts: a moment, in which messages pass and things change."""
     acts: Counter[str] = field(default_factory=Counter)
     crossed: int = 0
     """Acts that were refused because something else had happened meanwhile."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def has_done(self, acts: int) -> bool:
+        """Whether so many acts are done."""
+        return self.acts.total() >= acts
 
     def live(self, number: int) -> Lived:
         """The life of complaint `number`: registered, verified, referred, and whatever comes to pass then."""
@@ -69,7 +75,7 @@ class Village:
         while referral and acts_left and time.monotonic() < grows_old_at:
             state = self._insist(partial(self.centre.referral, referral))["state"]
             case = self._insist(partial(self.office.case_of, referral))
-            time.sleep(chance.uniform(0.1, 0.6))  # people take a moment, in which messages pass and things change
+            time.sleep(chance.uniform(*self.pause_seconds))
             act = chance.choice([*_AT_THE_CENTRE.get(state, ()), *_AT_THE_OFFICE.get(case.get("state", ""), ()), WAIT])
             if act == WAIT:
                 continue
@@ -102,8 +108,8 @@ class Village:
             "return": lambda: self.office.hand_back(case, "unclear", "ไม่ทราบชื่อชุมชน"),
             "report progress": lambda: self.office.report_progress(case, f"กำลังตรวจสอบเรื่องที่ {about}"),
             "ask back": lambda: self.office.ask_back(case, f"ขอทราบชื่อชุมชนของเรื่องที่ {about}"),
-            "answer": lambda: self.office.approve(case, f"คำตอบของเรื่องที่ {about}"),
-            "correct": lambda: self.office.approve(case, f"คำตอบที่แก้ไขแล้วของเรื่องที่ {about}"),
+            "answer": lambda: self.office.answer(case, f"คำตอบของเรื่องที่ {about}"),
+            "correct": lambda: self.office.answer(case, f"คำตอบที่แก้ไขแล้วของเรื่องที่ {about}"),
         }
         self._attempt(act, acts[act])
 

@@ -17,11 +17,16 @@ from devstack.testing.line import Line
 from devstack.testing.pair import Pair
 from devstack.testing.processes import Process
 from exchange.partner.simulating import Fault, Faults
+from servicekit.testing import eventually
 
 SKEW = timedelta(minutes=10)
 _ALWAYS, _IN_A_STORM = 0.15, 0.6
 """How many requests on a line suffer a fault."""
 
+_LISTENED = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'exchange listener'
+"""
 _UNHEARD = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name IN ('exchange announcer', 'exchange listener')
@@ -30,17 +35,31 @@ _UNHEARD = """
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that goes wrong, and how it is put right. Two troubles of one `place` do not go together."""
+    """Something that goes wrong, and how it is put right. Two troubles of one `place` do not go together.
 
-    name: str
+    After `strike` the trouble may still be on its way: `felt` waits until it has come.
+    """
+
+    kind: str
     place: str
     strike: Callable[[], object]
     repair: Callable[[], object] = field(default=lambda: None)
+    felt: Callable[[], object] = field(default=lambda: None)
+
+    @property
+    def name(self) -> str:
+        """What goes wrong where."""
+        return f"{self.kind}: {self.place}"
+
+    @property
+    def of_database(self) -> bool:
+        """Whether processes cannot start while it lasts."""
+        return "database" in self.place
 
 
 @dataclass
 class Weather:
-    """All that can go wrong, two things at a time. `clusters` and `disk` are what the databases stand on."""
+    """All that can go wrong, some of it at a time. `clusters` and `disk` are what the databases stand on."""
 
     pair: Pair
     clusters: Mapping[str, KillableCluster]
@@ -51,6 +70,8 @@ class Weather:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  # to be repeated, not to be secret
         self._coming: list[Trouble] = []
+        self.kinds_to_come = {it.kind for it in self._troubles}
+        """The kinds of trouble that no round has had yet."""
 
     def begin(self, *, slow_seconds: float) -> None:
         """From now on requests suffer, in both directions."""
@@ -58,22 +79,32 @@ class Weather:
             line.slow_seconds = slow_seconds
             line.faults = Faults(list(Fault), share=_ALWAYS, seed=f"{self.seed}/{number}")
 
-    def round(self, *, longest_seconds: float) -> None:
-        """Two things go wrong for a while, each kind before any comes again; then they are right for as long."""
+    def round(self, *, things: int, longest_seconds: float) -> float:
+        """So many things go wrong for a while, then they are put right; how many seconds it lasted.
+
+        Each thing comes before any comes again. Kinds that have not come yet go first, and of these what can go wrong
+        in the fewest places; so they do not stand in each other's way for long.
+        """
         struck: list[Trouble] = []
-        for _ in range(2):
-            trouble = self._next({it.place for it in struck})
-            struck.append(trouble)
-            self.happened[trouble.name] += 1
+        for _ in range(things):
+            struck.append(self._next({it.place for it in struck}))
+        self.happened.update(it.name for it in struck)
+        on_databases = [it for it in struck if it.of_database]
+        elsewhere = [it for it in struck if not it.of_database]
+        for trouble in elsewhere:
+            trouble.strike()
+        for trouble in elsewhere:
+            trouble.felt()
+        for trouble in on_databases:
             trouble.strike()
         lasts = self._chance.uniform(0, longest_seconds)
         time.sleep(lasts)
-        for trouble in sorted(struck, key=lambda it: "database" not in it.place):  # services need theirs to get ready
+        for trouble in (*on_databases, *elsewhere):
             trouble.repair()
         self.pair.centre_process.wait_until_ready()
         self.pair.office_process.wait_until_ready()
         self._resume()
-        time.sleep(lasts)
+        return lasts
 
     def clear_up(self) -> None:
         """From now on nothing goes wrong."""
@@ -97,34 +128,34 @@ class Weather:
     def _next(self, taken: set[str]) -> Trouble:
         while not (possible := [it for it in self._coming if it.place not in taken]):
             self._coming += self._chance.sample(self._troubles, len(self._troubles))
-        self._coming.remove(possible[0])
-        return possible[0]
+        kinds = Counter(it.kind for it in self._troubles)
+        to_come = [it for it in possible if it.kind in self.kinds_to_come]
+        chosen = min(to_come, key=lambda it: kinds[it.kind]) if to_come else possible[0]
+        self._coming.remove(chosen)
+        self.kinds_to_come.discard(chosen.kind)
+        return chosen
 
     @property
     def _troubles(self) -> Sequence[Trouble]:
         pair = self.pair
-        processes: Sequence[tuple[str, Process]] = (
-            ("centre's service", pair.centre_process),
-            ("office's service", pair.office_process),
-            ("centre's relay", pair.centre_relay),
-            ("office's relay", pair.office_relay),
+        processes: Sequence[tuple[str, Process, Callable[[], object]]] = (
+            ("centre's service", pair.centre_process, pair.centre_process.wait_until_ready),
+            ("office's service", pair.office_process, pair.office_process.wait_until_ready),
+            ("centre's relay", pair.centre_relay, partial(_wait_for_relay, pair.centre_database)),
+            ("office's relay", pair.office_relay, partial(_wait_for_relay, pair.office_database)),
         )
-        troubles = [
-            Trouble("storm on the lines", "lines", partial(self._blow, _IN_A_STORM), partial(self._blow, _ALWAYS))
-        ]
-        for name, process in processes:
-            troubles.append(Trouble(f"killed: {name}", name, process.kill, process.start))
+        troubles = [Trouble("storm", "lines", partial(self._blow, _IN_A_STORM), partial(self._blow, _ALWAYS))]
+        for name, process, working in processes:
+            troubles.append(Trouble("killed", name, process.kill, process.start))
             for way, skew in (("ahead", SKEW), ("behind", -SKEW)):
                 off, right = partial(_restart, process, skew), partial(_restart, process, timedelta(0))
-                troubles.append(Trouble(f"clock 10 minutes {way}: {name}", name, off, right))
+                troubles.append(Trouble(f"clock 10 minutes {way}", name, off, right, working))
         for side, url in (("centre", pair.centre_database), ("office", pair.office_database)):
-            cluster = self.clusters[side]
-            troubles.append(
-                Trouble(f"killed: {side}'s PostgreSQL", f"{side}'s database", cluster.kill, cluster.start_again)
-            )
-            troubles.append(Trouble(f"wake-ups lost: {side}", f"{side}'s database", partial(_go_unheard, url)))
+            cluster, place = self.clusters[side], f"{side}'s database"
+            troubles.append(Trouble("PostgreSQL killed", place, cluster.kill, cluster.start_again))
+            troubles.append(Trouble("wake-ups lost", place, partial(_go_unheard, url)))
         if self.disk is not None:
-            troubles.append(Trouble("full disk: office", "office's database", self.disk.fill, self.disk.make_room))
+            troubles.append(Trouble("full disk", "office's database", self.disk.fill, self.disk.make_room))
         return troubles
 
     def _blow(self, share: float) -> None:
@@ -135,6 +166,12 @@ class Weather:
 def _restart(process: Process, skew: timedelta) -> None:
     process.kill()
     process.start(skew=skew)
+
+
+def _wait_for_relay(database_url: str) -> None:
+    """Return when a relay works: it listens for what is owed."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        eventually(lambda: connection.execute(_LISTENED).fetchone())
 
 
 def _go_unheard(url: str) -> None:

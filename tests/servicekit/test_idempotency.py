@@ -93,14 +93,28 @@ def test_keys_are_short_ascii(maker: TestClient, key: str) -> None:
 
 
 def test_answers_are_forgotten_when_their_time_is_over(maker: TestClient, app: FastAPI) -> None:
-    """An expired key is free again, and cleaning removes what has expired and nothing else."""
-    maker.post("/v1/things", json={"subject": "a"}, headers=KEY)
-    maker.post("/v1/things", json={"subject": "b"}, headers={"Idempotency-Key": "fresh"})
+    """An expired key is free again, and cleaning removes what has expired, however much, and nothing else."""
+    expire = sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key LIKE '0199-%'")
+    for key in ("0199-a", "0199-b", "0199-c", "fresh"):
+        maker.post("/v1/things", json={"subject": key}, headers={"Idempotency-Key": key})
     with app.state.sessions.begin() as session:
-        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key = '0199-a'"))
+        session.execute(expire)
 
-    assert maker.post("/v1/things", json={"subject": "c"}, headers=KEY).status_code == 201
+    assert maker.post("/v1/things", json={"subject": "anew"}, headers=KEY).status_code == 201
     with app.state.sessions.begin() as session:
-        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now() WHERE key = '0199-a'"))
-        assert forget_expired(session, now=utc_now() + timedelta(seconds=1)) == 1
+        session.execute(expire)
+    assert forget_expired(app.state.sessions, now=utc_now() + timedelta(seconds=1), at_once=2) == 3
+    with app.state.sessions() as session:
         assert session.scalars(sa.text("SELECT key FROM idempotent_answers")).all() == ["fresh"]
+
+
+def test_a_key_that_is_taken_anew_is_not_forgotten(maker: TestClient, app: FastAPI) -> None:
+    """Cleaning neither waits for a request that has an expired key, nor takes the key away from it."""
+    maker.post("/v1/things", json={"subject": "a"}, headers=KEY)
+    with app.state.sessions.begin() as session:
+        session.execute(sa.text("UPDATE idempotent_answers SET expires_at = now(), caller = 'person:mali'"))
+    claim, later = Claim("person:mali", KEY["Idempotency-Key"], b"x", "/v1/things"), utc_now() + timedelta(seconds=1)
+    with app.state.sessions.begin() as session:
+        assert claim.take(session, now=later, kept_for=timedelta(hours=1)) is None
+        assert forget_expired(app.state.sessions, now=later) == 0
+    assert forget_expired(app.state.sessions, now=later) == 0

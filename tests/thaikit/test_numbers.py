@@ -10,7 +10,6 @@ from thaikit.numbers import (
     parse_national_id,
     parse_phone,
     with_check_character,
-    written_national_id,
     written_phone,
 )
 
@@ -26,11 +25,6 @@ def test_a_wrong_national_id_is_refused(written: str) -> None:
     """A wrong check digit, length or first digit is refused."""
     with pytest.raises(InvalidNumber):
         parse_national_id(written)
-
-
-def test_a_national_id_as_cards_print_it() -> None:
-    """Digits are grouped as on the card."""
-    assert written_national_id("1234567890121") == "1-2345-67890-12-1"
 
 
 @pytest.mark.parametrize(

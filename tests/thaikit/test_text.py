@@ -3,7 +3,6 @@
 import gc
 import re
 import unicodedata
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,13 +10,9 @@ from hypothesis import strategies as st
 from pythainlp.util.normalize import normalize as mended
 
 from thaikit.text import (
-    Part,
-    excerpt,
-    highlight,
     normalise,
     segment,
     skeleton,
-    sort_key,
     trigrams,
     warm_up,
     words,
@@ -95,45 +90,6 @@ def test_a_skeleton_forgets_what_people_mistype() -> None:
 def test_trigrams(text: str, expected: list[str]) -> None:
     """Every run of three characters, a short text as a whole, nothing of a text without letters."""
     assert expected == trigrams(text)
-
-
-def test_names_sort_as_in_the_dictionary() -> None:
-    """The vowel before a consonant and the marks above it do not lead the order."""
-    names = ["แก่น", "ก้าว", "เชียงราย", "กาว", "ชัยนาท", "ไทย", "เกาะ", "ทราย", "แกน"]
-    assert ["กาว", "ก้าว", "เกาะ", "แกน", "แก่น", "ชัยนาท", "เชียงราย", "ทราย", "ไทย"] == sorted(names, key=sort_key)
-
-
-def test_highlighting_marks_words_and_their_misspellings() -> None:
-    """What the query matched is marked, with wrong tone marks too, and the parts are the text again."""
-    text = "การโอนเงินงวดที่สองล่าช้า เพราะธนาคารปิด"
-    parts = highlight(text, "โอนเงิน ลาชา")
-    assert text == "".join(part.text for part in parts)
-    assert ["โอนเงิน", "ล่าช้า"] == [part.text for part in parts if part.matched]
-
-
-@given(THAI, THAI)
-def test_highlighting_keeps_the_text(text: str, query: str) -> None:
-    """Whatever is searched for, the highlighted parts joined are the text, and neighbours differ."""
-    parts = highlight(text, query)
-    assert text == "".join(part.text for part in parts)
-    assert all(first.matched != second.matched for first, second in pairwise(parts))
-
-
-def test_an_excerpt_shows_where_the_query_matched() -> None:
-    """Of a long text the stretch with the match is shown, and where something was left out."""
-    text = "ทั่วไป " * 100 + "ขั้นตอนการโอนเงินงวดสุดท้าย" + " อื่นๆ" * 100
-    parts = excerpt(text, "โอนเงิน", 60)
-    assert Part("โอนเงิน", matched=True) in parts
-    shown = "".join(part.text for part in parts)
-    assert shown[0] == shown[-1] == "…"
-    assert len(shown) <= 62
-
-
-@given(THAI, st.integers(20, 100))
-def test_an_excerpt_without_a_match_is_the_beginning(text: str, length: int) -> None:
-    """When nothing matched, the text is shown from its beginning."""
-    shown = "".join(part.text for part in excerpt(text, "xyz", length))
-    assert text.startswith(shown.removesuffix("…"))
 
 
 def test_the_garbage_collector_does_not_look_through_the_dictionary() -> None:

@@ -151,7 +151,8 @@ def answer_with_file(office: Office, case: Json, content: bytes) -> None:
         content=content,
         headers={"Authorization": f"Bearer {office.token(role)}"},
     )
-    body = {"text": "ตามตารางที่แนบ", "files": [sent.json()["id"]]}
+    office.draft(case, "ตามตารางที่แนบ")
+    body = {"files": [sent.json()["id"]]}
     office.done("POST", f"/cases/{case['id']}/answers", body, role=f"group_head.{case['work_group']}")
 
 

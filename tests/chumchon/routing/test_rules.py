@@ -1,5 +1,6 @@
 """Routing by rules, on complaints and questions written for these tests."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -189,10 +190,13 @@ def test_repeating_a_word_does_not_convince() -> None:
     ],
 )
 def test_broken_rules_are_refused(data: object, pointer: str) -> None:
-    """What is wrong is named by its place, and nothing is switched off instead."""
+    """What is wrong is named by its place, with what to do in Thai and English, and nothing is switched off instead."""
     with pytest.raises(BrokenRules) as refused:
         rules_from(data)
-    assert pointer in [fault.pointer for fault in refused.value.faults]
+    details = {fault.pointer: fault.detail for fault in refused.value.faults}
+    assert pointer in details
+    assert re.match("[ก-์]", details[pointer].th)
+    assert details[pointer].en.endswith(".")
 
 
 def test_every_fault_is_named_at_once() -> None:

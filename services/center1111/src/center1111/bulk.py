@@ -19,11 +19,12 @@ from center1111.records import Complaint
 from center1111.referrals.actions import refer
 from center1111.referrals.routes import Agencies, NewReferral
 from center1111.roles import CaseOfficer, Verifier
+from center1111.steps import ChangedSince
 from center1111.verification.actions import verify
 from center1111.verification.routes import NewVerification, RequiredChecks
 from servicekit.clock import Now
 from servicekit.fields import Body, View, refused
-from servicekit.problems import DomainError, ProblemView, problem_of
+from servicekit.problems import DomainError, ProblemView, VersionMismatch, problem_of
 from servicekit.routes import Router, Transaction
 from servicekit.versions import Versions
 from servicekit.words import Words
@@ -190,6 +191,8 @@ def _one(session: Session, request: Request, chosen: Chosen, do: Callable[[UUID,
     try:
         with session.begin_nested():
             do(chosen.id, None if chosen.version is None else frozenset({chosen.version}))
+    except VersionMismatch:
+        return _result(chosen, before, None, problem_of(request, ChangedSince()))
     except DomainError as error:
         return _result(chosen, before, None, problem_of(request, error))
     return _result(chosen, before, _state(session, chosen.id), None)

@@ -19,7 +19,7 @@ from center1111.intake.imports.actions import ImportNotFound
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
-from center1111.steps import ComplaintNotFound, Erased, MoveNotAllowed, ReferralNotFound
+from center1111.steps import ChangedSince, ComplaintNotFound, Erased, MoveNotAllowed, ReferralNotFound
 from center1111.telling.routes import NoLetter, NotAnswered
 from center1111.tellings import BeingTold, CannotBeReached, DeliveryNotFound
 from center1111.templates.actions import TemplateNotFound
@@ -35,6 +35,15 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบเรื่องร้องทุกข์", "No such complaint"),
         Words("โปรดตรวจสอบรหัสเรื่อง", "Check the complaint's id."),
+    ),
+    ChangedSince: Problem(
+        "version-mismatch",
+        HTTPStatus.PRECONDITION_FAILED,
+        Words("ข้อมูลถูกแก้ไขไปแล้ว", "Somebody else has changed it"),
+        Words(
+            "เรื่องนี้ถูกแก้ไขหลังจากที่แสดงในรายการ โปรดเปิดรายการใหม่ อ่านเรื่องนี้ แล้วเลือกอีกครั้ง",
+            "It was changed since the list showed it: load the list again, read this complaint, then choose it again.",
+        ),
     ),
     ReferralNotFound: Problem(
         "referral-not-found",

@@ -33,6 +33,10 @@ class ComplaintNotFound(DomainError):
     """There is no such complaint, or none that the caller may see."""
 
 
+class ChangedSince(DomainError):
+    """Of many complaints this one is no longer as the list showed it."""
+
+
 class ReferralNotFound(DomainError):
     """There is no such referral."""
 

@@ -58,6 +58,18 @@ class Move(StrEnum):
     ERASE = "erase"
 
 
+OF_GROUPS = (
+    Move.ACCEPT,
+    Move.TAKE,
+    Move.HAND_OVER,
+    Move.REPORT_PROGRESS,
+    Move.ASK,
+    Move.DRAFT,
+    Move.ANSWER,
+    Move.CORRECT_ANSWER,
+)
+"""What only officers and heads of the case's own group do: who did it belonged to that group then."""
+
 OPENED = "open"
 """The first entry of every case's history, which comes from no state."""
 

@@ -7,10 +7,12 @@ import exchange
 from chumchon.answering.actions import (
     CaseTaken,
     DeliveryNotFound,
+    DraftNotAsWritten,
     DraftRequired,
     FileNotOfAnswer,
     NothingToSend,
     NotReferred,
+    OfficerOfAnotherGroup,
     OwnDraftRefused,
 )
 from chumchon.answering.files import HarmfulFile
@@ -119,6 +121,25 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.CONFLICT,
         Words("ยังไม่มีร่างคำตอบ", "There is no draft to approve"),
         Words("โปรดให้เจ้าหน้าที่บันทึกร่างคำตอบก่อน", "Let an officer of the group write the draft first."),
+    ),
+    OfficerOfAnotherGroup: Problem(
+        "officer-of-another-group",
+        HTTPStatus.CONFLICT,
+        Words("เจ้าหน้าที่ผู้นี้ทำงานอยู่กลุ่มงานอื่น", "That officer works in another group"),
+        Words(
+            "โปรดตรวจสอบชื่อ หากผู้นั้นย้ายมากลุ่มงานนี้แล้ว โปรดคืนเรื่องเข้าคิวของกลุ่ม (to เป็น null) แล้วให้ผู้นั้นรับเรื่องเอง",
+            "Check the name. If they have moved to this group since, put the case back into its queue (`to`: null), and"
+            " let them take it themselves.",
+        ),
+    ),
+    DraftNotAsWritten: Problem(
+        "draft-not-as-written",
+        HTTPStatus.CONFLICT,
+        Words("ข้อความไม่ตรงกับร่างคำตอบ", "The text is not that of the draft"),
+        Words(
+            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
+            "Approve the draft as it stands, without a text; or let an officer change the draft first.",
+        ),
     ),
     DeliveryNotFound: Problem(
         "delivery-not-found",

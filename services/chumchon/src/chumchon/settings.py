@@ -28,7 +28,8 @@ class Settings(ChannelSettings, ExchangeSettings):
     )
     labour_day: bool = Field(default=False, description="Whether the Office keeps Labour Day.")
     draft_required: bool = Field(
-        default=False, description="Whether a head may answer only by approving a draft that somebody else wrote."
+        default=False,
+        description="Whether a head may answer only by approving, as it stands, a draft that somebody else wrote.",
     )
     letter_number_prefix: str = Field("", description="What stands before the case's number as a letter's own.")
     letter_sender: str = Field(

@@ -33,6 +33,9 @@ LEARNT_AFTER_SECONDS = 2 * FRESH_SECONDS
 RETRY_SECONDS = 15.0
 """A peer's keys are asked for at most this often, whatever key ids strangers send."""
 
+_FIRST_RETRY_SECONDS = 1.0
+"""After a first failure they are asked for this soon, then after twice as long each time, up to the above."""
+
 _FETCH_SECONDS = 5.0
 _FETCH_BYTES = 64 * 1024
 
@@ -138,12 +141,12 @@ def public_keys(jwks: Jwks) -> PublicKeys:
 
 
 class _Known(NamedTuple):
-    """What is known of a peer's keys. `failed`: it did not answer when it was last asked."""
+    """What is known of a peer's keys. `failures`: how often in a row it did not answer; None until it is asked."""
 
     keys: PublicKeys = MappingProxyType({})
-    asked_at: float = -math.inf
+    ask_again_at: float = -math.inf
     fetched_at: float = -math.inf
-    failed: bool = True
+    failures: int | None = None
 
 
 class PeerKeys:
@@ -176,13 +179,11 @@ class PeerKeys:
     def stale(self) -> bool:
         """Whether there are keys to be fetched anew."""
         now = self._clock()
-        return any(
-            now - it.fetched_at >= FRESH_SECONDS and now - it.asked_at >= RETRY_SECONDS for it in self._known.values()
-        )
+        return any(now - it.fetched_at >= FRESH_SECONDS and now >= it.ask_again_at for it in self._known.values())
 
     def uncertain(self) -> bool:
         """Whether a peer did not answer when it was asked for its keys: then an unknown key may be its new one."""
-        return any(it.failed for it in self._known.values())
+        return any(it.failures != 0 for it in self._known.values())
 
     def refresh(self) -> None:
         """Fetch the keys of all peers that were not asked just now."""
@@ -203,16 +204,18 @@ class PeerKeys:
         with self._lock:
             now = self._clock()
             before = self._known[peer]
-            if now - before.asked_at < RETRY_SECONDS:
+            if now < before.ask_again_at:
                 return
-            self._known[peer] = before._replace(asked_at=now)
+            self._known[peer] = before._replace(ask_again_at=now + RETRY_SECONDS)
         try:
             keys = self._fetched(self._urls[peer].rstrip("/") + JWKS_PATH)
         except (httpx2.HTTPError, orjson.JSONDecodeError, KeysError) as error:
             log.warning("peer's keys not fetched", peer=peer, **describe(error))
-            self._known[peer] = before._replace(asked_at=now, failed=True)
+            failures = (before.failures or 0) + 1
+            wait = min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 32), RETRY_SECONDS)
+            self._known[peer] = before._replace(ask_again_at=self._clock() + wait, failures=failures)
         else:
-            self._known[peer] = _Known(keys, asked_at=now, fetched_at=now, failed=False)
+            self._known[peer] = _Known(keys, now + RETRY_SECONDS, fetched_at=now, failures=0)
 
     def _fetched(self, url: str) -> PublicKeys:
         content = b""

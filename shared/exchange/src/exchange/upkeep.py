@@ -1,4 +1,7 @@
-"""What every party does regularly: look after what waits and tell of it, fetch attachments, compare ledgers nightly."""
+"""What every party does regularly.
+
+It looks after what waits and tells of it, fetches attachments, forgets kept answers, and compares ledgers nightly.
+"""
 
 import threading
 from collections.abc import Container, Sequence
@@ -15,6 +18,7 @@ from exchange.parties import Exchange
 from exchange.reconciling import Reconciler
 from servicekit.clock import utc_now
 from servicekit.database import Sessions
+from servicekit.idempotency import FORGET_EVERY, forget_expired
 
 LOOK_EVERY = timedelta(minutes=1)
 FETCH_EVERY = timedelta(seconds=10)
@@ -68,6 +72,7 @@ def run_upkeep(exchange: Exchange, sessions: Sessions, effects: Effects, plan: U
         jobs = [
             Job("attachments", fetcher.fetch_what_is_due, every(FETCH_EVERY)),
             Job("watch", lambda: plan.look(sessions), every(LOOK_EVERY)),
+            Job("expired answers", lambda: forget_expired(sessions, now=utc_now()), every(FORGET_EVERY)),
             Job(
                 "reconcile",
                 lambda: compare_with_all(exchange, sessions, effects),

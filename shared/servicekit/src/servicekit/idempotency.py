@@ -17,13 +17,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from servicekit.database import Query
+from servicekit.database import Query, Sessions
 from servicekit.problems import DomainError, FieldError, InvalidInput, Problem
 from servicekit.words import Words
 
 KEPT_FOR_PEOPLE = timedelta(hours=24)
 KEPT_FOR_AGENCIES = timedelta(days=30)
 MAX_KEY_LENGTH = 255
+FORGET_EVERY = timedelta(hours=1)
+"""How often a service deletes the answers whose time is over."""
+
 WAIT_FOR_TWIN_MILLISECONDS = 200
 REPLAYED_HEADERS = ("content-type", "location", "etag", "link")
 
@@ -130,7 +133,15 @@ _erase = Query(
         )
     """)
 )
-_expire = Query(sa.delete(answers).where(answers.c.expires_at <= sa.bindparam("now")))
+# A claim waits but a moment for a row, and one that takes a key anew has the row: it stays.
+_expire = Query(
+    sa.text("""
+        DELETE FROM idempotent_answers WHERE (caller, key) IN (
+            SELECT caller, key FROM idempotent_answers
+            WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        )
+    """)
+)
 _limit_wait = Query(
     sa.select(sa.func.set_config("lock_timeout", sa.bindparam("milliseconds", type_=sa.Text), sa.true()))
 )
@@ -223,6 +234,15 @@ def erase_answers(session: Session, about: Collection[str]) -> None:
     _erase.run(session, about=list(about))
 
 
-def forget_expired(session: Session, *, now: datetime) -> int:
-    """Delete the answers whose time is over; how many they were."""
-    return _expire.run(session, now=now)
+def forget_expired(sessions: Sessions, *, now: datetime, at_once: int = 1000) -> int:
+    """Delete the answers whose time is over, in transactions of `at_once` each; how many they were.
+
+    Any number of processes may do this at once, beside requests.
+    """
+    forgotten = 0
+    while True:
+        with sessions.begin() as session:
+            some = _expire.run(session, now=now, limit=at_once)
+        forgotten += some
+        if some < at_once:
+            return forgotten

@@ -25,10 +25,6 @@ MONTHS: Final = (
     "มกราคม", "กุมภาพันธ์", "มีนาคม", "เมษายน", "พฤษภาคม", "มิถุนายน",
     "กรกฎาคม", "สิงหาคม", "กันยายน", "ตุลาคม", "พฤศจิกายน", "ธันวาคม",
 )  # fmt: skip
-SHORT_MONTHS: Final = (
-    "ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.",
-)  # fmt: skip
-WEEKDAYS: Final = ("จันทร์", "อังคาร", "พุธ", "พฤหัสบดี", "ศุกร์", "เสาร์", "อาทิตย์")
 
 
 def bangkok_date(at: datetime) -> date:
@@ -62,22 +58,6 @@ def days_of_fiscal_year(year: int) -> tuple[date, date]:
 def long_date(on: date) -> str:
     """A date as letters write it: 12 สิงหาคม พ.ศ. 2569."""
     return f"{on.day} {MONTHS[on.month - 1]} พ.ศ. {buddhist_year(on)}"
-
-
-def short_date(on: date) -> str:
-    """A date as lists write it, its year in full: 12 ส.ค. 2569."""
-    return f"{on.day} {SHORT_MONTHS[on.month - 1]} {buddhist_year(on)}"
-
-
-def full_date(on: date) -> str:
-    """A date with its weekday: วันพุธที่ 12 สิงหาคม พ.ศ. 2569."""
-    return f"วัน{WEEKDAYS[on.weekday()]}ที่ {long_date(on)}"
-
-
-def long_moment(at: datetime) -> str:
-    """An instant as people in Bangkok write it: 12 สิงหาคม พ.ศ. 2569 เวลา 09.30 น."""
-    there = at.astimezone(BANGKOK)
-    return f"{long_date(bangkok_date(at))} เวลา {there:%H.%M} น."
 
 
 def is_working_day(on: date, holidays: Container[date]) -> bool:

@@ -36,11 +36,6 @@ def parse_national_id(text: str) -> str:
         raise InvalidNumber("not a Thai national id of 13 digits with a right check digit") from None
 
 
-def written_national_id(digits: str) -> str:
-    """A national id as cards print it: 1-2345-67890-12-1."""
-    return str(pin.format(digits))
-
-
 @cache
 def _hotlines() -> frozenset[str]:
     lines = resources.files(__package__).joinpath("hotlines.txt").read_text(encoding="utf-8").splitlines()

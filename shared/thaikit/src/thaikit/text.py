@@ -1,4 +1,4 @@
-"""Thai text made comparable: normalised, cut into words, reduced to its skeleton, sorted, marked.
+"""Thai text made comparable: normalised, cut into words, reduced to its skeleton.
 
 Thai is written without spaces between words, its marks can be typed in several orders that look alike, and
 people drop tone marks or hit the key beside the right one. Whatever compares Thai text goes through this
@@ -8,13 +8,8 @@ module first.
 import gc
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import accumulate, chain, groupby
-from operator import attrgetter
 from typing import Final
 
 from pythainlp.corpus import thai_words
@@ -26,11 +21,9 @@ from pythainlp.util.normalize import remove_dup_spaces
 _ZERO_WIDTH: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _DRAWN_OUT: Final = re.compile(r"(\D)\1{3,}")  # digits mean what they repeat: 1111 is not 11
-_LEADING_VOWEL: Final = re.compile("([เ-ไ])([ก-ฮ])")
 MARKS: Final = "่้๊๋์"
 """Tone marks and thanthakhat, which are what people drop and mistype first."""
 _SKELETON_RUN: Final = re.compile(r"[^\W_]+(?:[\u0e31\u0e34-\u0e3a\u0e47\u0e4d\u0e4e]+[^\W_]*)*")
-_BEFORE_EVERYTHING: Final = "\x01"
 _GRAM: Final = 3
 
 # A step that reorders marks can make room for another; two rounds settle all text met so far. The bound keeps
@@ -134,85 +127,3 @@ def trigrams(text: str) -> list[str]:
     """
     line = " ".join(_SKELETON_RUN.findall(skeleton(text)))
     return [line[start : start + _GRAM] for start in range(max(1, len(line) - _GRAM + 1))] if line else []
-
-
-def sort_key(text: str) -> str:
-    """A string whose byte order (COLLATE "C") is the order of the Royal Institute's dictionary.
-
-    The consonant goes before the vowel written in front of it; tone marks and thanthakhat decide only between
-    texts that are otherwise alike.
-    """
-    letters = _LEADING_VOWEL.sub(r"\2\1", normalise(text))
-    marks = "".join(character if character in MARKS else "0" for character in letters).rstrip("0")
-    return without_marks(letters) + _BEFORE_EVERYTHING + marks
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of a text as it was written, and whether the query matched it."""
-
-    text: str
-    matched: bool
-
-
-# Of a word's trigrams, the share that the query must have for the word to be marked despite another spelling.
-_ALIKE: Final = 0.75
-# From this length on, what the query says is marked wherever it stands, whatever words it was cut into there.
-_LITERAL: Final = 4
-
-
-def _marked(text: str, query: str) -> list[list[Part]]:
-    """The words of the text in order, each in parts that the query matched or not."""
-    query_words, query_trigrams = frozenset(words(query)), frozenset(trigrams(query))
-
-    def is_matched(piece: str) -> bool:
-        if normalise(piece) in query_words:
-            return True
-        grams = trigrams(piece)
-        return len(grams) > 1 and sum(gram in query_trigrams for gram in grams) >= _ALIKE * len(grams)
-
-    literal = {run for run in (*query.split(), *segment(query)) if len(run) >= _LITERAL and not run.isspace()}
-    inside = bytearray(len(text))
-    if literal:
-        longest_first = "|".join(map(re.escape, sorted(literal, key=len, reverse=True)))
-        for found in re.finditer(longest_first, text, re.IGNORECASE):
-            inside[found.start() : found.end()] = b"\x01" * (found.end() - found.start())
-    marked, at = [], 0
-    for piece in segment(text):
-        whole = is_matched(piece)
-        letters = zip(piece, inside[at : at + len(piece)], strict=True)
-        marked.append(_joined(Part(letter, whole or bool(marked_here)) for letter, marked_here in letters))
-        at += len(piece)
-    return marked
-
-
-def _joined(parts: Iterable[Part]) -> list[Part]:
-    return [
-        Part("".join(part.text for part in run), matched) for matched, run in groupby(parts, key=attrgetter("matched"))
-    ]
-
-
-def highlight(text: str, query: str) -> list[Part]:
-    """The text in parts, those marked that the query matched, be it misspelt; joined, they are the text."""
-    return _joined(chain.from_iterable(_marked(text, query)))
-
-
-def excerpt(text: str, query: str, length: int) -> list[Part]:
-    """The stretch of at most `length` characters in which the query matched most, highlighted.
-
-    It is cut between words (one that is longer is shown whole), and "…" stands where text was left out.
-    """
-    pieces = _marked(text, query)
-    ends = list(accumulate(sum(len(part.text) for part in piece) for piece in pieces))
-    found = list(accumulate((sum(len(part.text) for part in piece if part.matched) for piece in pieces), initial=0))
-
-    def end_of(first: int) -> int:
-        before = ends[first - 1] if first else 0
-        return max(first + 1, bisect_right(ends, before + length))
-
-    # Of equally good stretches the first is taken: it has as much as possible of what leads up to the match.
-    first = max(range(len(pieces)), key=lambda start: found[end_of(start)] - found[start], default=0)
-    last = end_of(first)
-    before = [Part("…", matched=False)] if first else []
-    after = [Part("…", matched=False)] if last < len(pieces) else []
-    return _joined([*before, *chain.from_iterable(pieces[first:last]), *after])

@@ -12,7 +12,7 @@ from pydantic import Field
 from center1111.codes import CODE_LISTS, AnswerOrigin, RefusalGround
 from center1111.complainants import PROGRESS, Progress, Secret, known_to_complainant
 from center1111.complaint_view import OPEN_QUESTION, PROGRESS_REPORTS, AgencySaid, read_complaint
-from center1111.journey import ReopeningState, State
+from center1111.journey import UNANSWERED, ReopeningState, State
 from center1111.records import (
     Answer,
     ComplainantMessage,
@@ -102,7 +102,7 @@ class PublicComplaint(View):
     kind: Kind
     subject: str
     received_at: datetime
-    due_at: datetime
+    due_at: datetime | None = Field(description="By when it is to be answered; null when no answer is due any more.")
     clock_stopped_at: datetime | None = Field(description="Since when the time until `due_at` does not run.")
     verified_at: datetime | None
     answered_at: datetime | None
@@ -218,9 +218,12 @@ def get_public_complaint(
     answered = row.answer_text is not None and state in {State.ANSWERED, State.CLOSED}
     return PublicComplaint(
         **{
-            name: getattr(row, name) for name in PublicComplaint.model_fields if name in row._fields and name != "state"
+            name: getattr(row, name)
+            for name in PublicComplaint.model_fields.keys() - {"state", "due_at"}
+            if name in row._fields
         },
         state=PROGRESS[state],
+        due_at=row.due_at if state in UNANSWERED else None,
         refusal=None if ground is None else ground.label.th,
         refusal_source=None if ground is None or ground.source is None else ground.source.th,
         answer=PublicAnswer(text=row.answer_text, answered_at=row.answer_answered_at, origin=row.answer_origin)

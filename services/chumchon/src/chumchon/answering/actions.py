@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from chumchon.answering.rules import DraftMissing, OwnDraft, drafter_of
+from chumchon.answering.queries import last_group_of
+from chumchon.answering.rules import DraftMissing, DraftRewritten, OwnDraft, drafter_of
 from chumchon.codes import DeliveryKind, DeliveryState, FileKind, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel, Move, State
@@ -60,12 +61,20 @@ class DraftRequired(DomainError):
     """There is no draft by another person to approve."""
 
 
+class DraftNotAsWritten(DomainError):
+    """The text to be approved is not the draft's, so that nobody else has written it."""
+
+
 class FileNotOfAnswer(DomainError):
     """The case has no such file that may go with its answer."""
 
 
 class CaseTaken(DomainError):
     """Somebody else of the group works on it."""
+
+
+class OfficerOfAnotherGroup(DomainError):
+    """Who is to work on the case was last seen at work in another group, and could not see it."""
 
 
 class DeliveryNotFound(DomainError):
@@ -110,11 +119,16 @@ def take(session: Session, case: Case, *, by: str, heads: bool, now: datetime) -
 def hand_over(session: Session, case: Case, *, to: str | None, note: str, by: str, heads: bool, now: datetime) -> None:
     """Let somebody else of the group work on the case, or nobody: then it waits in the group's queue again.
 
+    No directory says who belongs to which group; where an officer last worked tells it. Who never did may get it.
+
     Raises:
         CaseTaken: it is somebody else's to hand over; a head may.
+        OfficerOfAnotherGroup: `to` last worked in another group.
     """
     if case.officer != by and not heads:
         raise CaseTaken
+    if to is not None and last_group_of(session, to) not in {None, case.work_group}:
+        raise OfficerOfAnotherGroup
     advance(session, case, Move.HAND_OVER, by=by, now=now, note=note)
     case.officer = to
 
@@ -271,6 +285,7 @@ def approve(
         FileNotOfAnswer: one of `files` was not sent in for this case's answer.
         OwnDraftRefused: the draft is the approver's own.
         DraftRequired: there is no draft, and it is required or no text was given.
+        DraftNotAsWritten: the text is not the draft's, and a draft is required.
     """
     draft = session.get(Draft, case.id)
     try:
@@ -278,11 +293,14 @@ def approve(
             drafted_by=draft.written_by if draft else None,
             approver=by,
             draft_required=draft_required or text is None,
+            rewritten=draft is not None and text not in {None, draft.text},
         )
     except OwnDraft as error:
         raise OwnDraftRefused from error
     except DraftMissing as error:
         raise DraftRequired from error
+    except DraftRewritten as error:
+        raise DraftNotAsWritten from error
     words = text if text is not None or draft is None else draft.text
     named = _files_named(session, case, files, draft)
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)

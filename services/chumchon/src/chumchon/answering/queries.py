@@ -1,4 +1,4 @@
-"""What was told about a case, all versions of its answer, and what is still to be sent."""
+"""What was told about a case, all versions of its answer, what is still to be sent, and who works in which group."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from chumchon.cases import described_files
 from chumchon.filters import Order, any_of
+from chumchon.journey import OF_GROUPS
 from chumchon.records import Answer, Case, CaseMessage, Delivery
 from servicekit.database import Query
 from servicekit.mail_queue import owed_mails
@@ -66,6 +67,19 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "kind": any_of(Delivery.kind, "kind"),
     "seen_work_group": Case.work_group == sa.bindparam("seen_work_group"),
 }
+_last_group = Query(
+    sa.text("""
+        SELECT routing.work_group
+        FROM (
+            SELECT case_id, at FROM case_history
+            WHERE by = :officer AND action = ANY(CAST(:moves AS text[])) ORDER BY id DESC LIMIT 1
+        ) AS last
+        CROSS JOIN LATERAL (
+            SELECT work_group FROM routings
+            WHERE case_id = last.case_id AND decided_at <= last.at ORDER BY decided_at DESC, id DESC LIMIT 1
+        ) AS routing
+    """)
+)
 _one_delivery = Query(_deliveries.where(Delivery.id == sa.bindparam("id")))
 
 
@@ -97,3 +111,9 @@ def _list(names: frozenset[str], *, after: bool) -> Query:
     statement = _deliveries.where(*(_CONDITIONS[name] for name in sorted(names)))
     ordered = Order(Delivery.created_at, Delivery.id, descending=False).apply(statement, after=after)
     return Query(ordered.limit(sa.bindparam("limit", type_=sa.Integer)))
+
+
+def last_group_of(session: Session, officer: str) -> str | None:
+    """The work group in which an officer last did something to a case; None when they never did."""
+    group: str | None = _last_group.scalar(session, officer=officer, moves=[str(move) for move in OF_GROUPS])
+    return group

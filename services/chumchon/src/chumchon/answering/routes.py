@@ -93,7 +93,11 @@ class DraftBody(Body):
 class AnswerBody(Body):
     """The answer's final words; without them, the draft as it is."""
 
-    text: LongText | None = Field(None, examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"])
+    text: LongText | None = Field(
+        None,
+        description="Where the settings require a draft: the draft's own words, or nothing.",
+        examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"],
+    )
     files: Files | None = Field(
         None, description="Files sent in for the answer; left out: the draft's, or those of the answer in force."
     )
@@ -204,7 +208,10 @@ def post_taking(case_id: UUID, session: Transaction, now: Now, actor: Worker, ve
 def post_hand_over(
     *, case_id: UUID, new: HandOver, session: Transaction, now: Now, actor: Worker, versions: IfMatch
 ) -> CaseView:
-    """By who works on it, or by the head; the note stays in the case's history."""
+    """By who works on it, or by the head; the note stays in the case's history.
+
+    Refused where the officer was last at work in another group; one who never was at work may get it.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.hand_over(session, case, to=new.to, note=new.note, by=actor.subject, heads=actor.has(GROUP_HEAD), now=now)
     return case_view(session, case_id)
@@ -327,7 +334,10 @@ def post_answer(
     draft_required: Annotated[bool, Depends(_draft_required)],
     response: Response,
 ) -> CaseView:
-    """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it."""
+    """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it.
+
+    A draft is approved by another person than its author.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.approve(
         session,

@@ -14,7 +14,6 @@ from chumchon.work_groups import Topic, work_group_of
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
 from servicekit.versions import Versions, check_version
-from servicekit.words import Words
 
 
 def route_case(session: Session, case: Case, topic: Topic, *, reason: str, by: str, now: datetime) -> None:
@@ -81,9 +80,4 @@ def save_rules(
 
 def broken(error: BrokenRules) -> InvalidInput:
     """Broken rules as bad input: each fault by its place in `rules`."""
-    return InvalidInput(
-        *(
-            FieldError(f"/rules{fault.pointer}", "broken_rule", Words("กฎไม่ถูกต้อง: " + fault.detail, fault.detail))
-            for fault in error.faults
-        )
-    )
+    return InvalidInput(*(FieldError(f"/rules{fault.pointer}", "broken_rule", fault.detail) for fault in error.faults))

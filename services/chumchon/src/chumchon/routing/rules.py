@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from chumchon.routing.terms import Terms
 from chumchon.routing.texts import CaseText
 from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, work_group_of
+from servicekit.words import Words
 from thaikit.text import normalise
 
 # A topic is believed when its group holds this share of all that speaks, counted with `DOUBT`.
@@ -100,17 +101,17 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with rules to be saved; `pointer` is a JSON Pointer into them (RFC 6901)."""
+    """What is wrong with rules to be saved, and what to do; `pointer` is a JSON Pointer into them (RFC 6901)."""
 
     pointer: str
-    detail: str
+    detail: Words
 
 
 class BrokenRules(ValueError):
     """Rules that cannot be saved, with every fault at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
+        super().__init__("; ".join(f"{fault.pointer}: {fault.detail.en}" for fault in faults))
         self.faults = tuple(faults)
 
 
@@ -156,6 +157,36 @@ class Rules:
         }
 
 
+_NOT_TOPICS: Final = Words(
+    "โปรดส่งหัวข้อเป็น object โดยแต่ละหัวข้อเป็น object ของคำและน้ำหนัก",
+    "Send an object of topics, each of them an object of terms and weights.",
+)
+_NOT_TERMS: Final = Words("โปรดส่งเป็น object ของคำและน้ำหนัก", "Send an object of terms and weights.")
+_NOT_PHRASES: Final = Words("โปรดส่งเป็นรายการของวลี", "Send a list of phrases.")
+_NO_TOPIC: Final = Words(
+    "ไม่มีหัวข้อนี้ โปรดใช้รหัสหัวข้อจาก /v1/code-lists/topics",
+    "There is no such topic: use one of /v1/code-lists/topics.",
+)
+_NOTHING_SPEAKS: Final = Words(
+    "โปรดเพิ่มคำที่มีน้ำหนักเป็นบวกอย่างน้อยหนึ่งคำ มิฉะนั้นจะไม่มีเรื่องใดเข้าหัวข้อนี้",
+    "Add at least one term with a positive weight, or nothing is ever routed to this topic.",
+)
+_NO_WEIGHT: Final = Words(
+    f"โปรดใส่น้ำหนักเป็นตัวเลขตั้งแต่ -{MAX_WEIGHT:g} ถึง {MAX_WEIGHT:g} ที่ไม่ใช่ 0",
+    f"Give a weight from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g} that is not 0.",
+)
+_ALSO_A_TERM: Final = Words(
+    "วลีนี้เป็นคำของหัวข้อด้วย โปรดลบออกจากที่หนึ่ง", "This is also a term of a topic: remove it from one of the two."
+)
+_TOO_LONG: Final = Words(
+    f"โปรดใช้ข้อความไม่เกิน {MAX_TERM_LENGTH} ตัวอักษร", f"Use a text of at most {MAX_TERM_LENGTH} characters."
+)
+_TOO_SHORT: Final = Words(
+    "โปรดใช้ตัวอักษรหรือตัวเลขอย่างน้อยสองตัว เพราะตัวเดียวพบในเกือบทุกเรื่อง",
+    "Use at least two letters or digits: a single one stands in nearly every text.",
+)
+
+
 def rules_from(data: object) -> Rules:
     """Rules from their stored form `{"ignored": [phrase], "topics": {topic: {term: weight}}, "other": {term: weight}}`.
 
@@ -166,7 +197,7 @@ def rules_from(data: object) -> Rules:
     a number from -5 to 5 or is 0, an ignored phrase that is a term.
     """
     if not isinstance(data, Mapping) or not isinstance(topics := data.get("topics"), Mapping):
-        raise BrokenRules([Fault("/topics", "must be an object of topics, each an object of terms and weights")])
+        raise BrokenRules([Fault("/topics", _NOT_TOPICS)])
     ignored, other = data.get("ignored", []), data.get("other", {})
     faults = list(_faults(topics, ignored, other))
     if faults:
@@ -181,24 +212,24 @@ def rules_from(data: object) -> Rules:
 def _faults(topics: Mapping[object, object], ignored: object, other: object) -> Iterator[Fault]:
     for key in topics:
         if key not in TOPICS:
-            yield Fault(f"/topics/{_escaped(key)}", "is not a topic")
+            yield Fault(f"/topics/{_escaped(key)}", _NO_TOPIC)
     terms_of_labels: set[str] = set()
     for topic in Topic:
         terms = topics.get(topic.value)
         if not isinstance(terms, Mapping):
-            yield Fault(f"/topics/{topic}", "must be an object of terms and weights")
+            yield Fault(f"/topics/{topic}", _NOT_TERMS)
             continue
         yield from _faults_of_terms(f"/topics/{topic}", terms)
         terms_of_labels.update(normalise(term) for term in terms if isinstance(term, str))
         if not any(_is_weight(weight) and weight > 0 for weight in terms.values()):
-            yield Fault(f"/topics/{topic}", "needs at least one term with a positive weight")
+            yield Fault(f"/topics/{topic}", _NOTHING_SPEAKS)
     if not isinstance(other, Mapping):
-        yield Fault("/other", "must be an object of terms and weights")
+        yield Fault("/other", _NOT_TERMS)
     else:
         yield from _faults_of_terms("/other", other)
         terms_of_labels.update(normalise(term) for term in other if isinstance(term, str))
     if not isinstance(ignored, list):
-        yield Fault("/ignored", "must be a list of phrases")
+        yield Fault("/ignored", _NOT_PHRASES)
         return
     yield from _faults_of_phrases(ignored, terms_of_labels)
 
@@ -210,9 +241,15 @@ def _faults_of_terms(pointer: str, terms: Mapping[object, object]) -> Iterator[F
         if fault := _fault_of_text(term):
             yield Fault(here, fault)
         elif (other := seen.setdefault(normalise(str(term)), str(term))) != term:
-            yield Fault(here, f"is the same term as {other}")
+            yield Fault(
+                here,
+                Words(
+                    f"เป็นคำเดียวกับ “{other}” โปรดลบออกคำหนึ่ง",
+                    f"This is the same term as “{other}”: remove one of the two.",
+                ),
+            )
         if not _is_weight(weight):
-            yield Fault(here, f"needs a weight from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g} that is not 0")
+            yield Fault(here, _NO_WEIGHT)
 
 
 def _faults_of_phrases(phrases: list[object], terms: set[str]) -> Iterator[Fault]:
@@ -220,14 +257,14 @@ def _faults_of_phrases(phrases: list[object], terms: set[str]) -> Iterator[Fault
         if fault := _fault_of_text(phrase):
             yield Fault(f"/ignored/{at}", fault)
         elif normalise(str(phrase)) in terms:
-            yield Fault(f"/ignored/{at}", "is also a term")
+            yield Fault(f"/ignored/{at}", _ALSO_A_TERM)
 
 
-def _fault_of_text(text: object) -> str | None:
+def _fault_of_text(text: object) -> Words | None:
     if not isinstance(text, str) or len(text) > MAX_TERM_LENGTH:
-        return f"must be a text of at most {MAX_TERM_LENGTH} characters"
+        return _TOO_LONG
     if sum(map(str.isalnum, normalise(text))) < 2:  # noqa: PLR2004  # one letter stands in nearly every text
-        return "must have at least two letters or digits"
+        return _TOO_SHORT
     return None
 
 

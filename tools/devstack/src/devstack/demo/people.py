@@ -243,11 +243,14 @@ class Office(Service):
         drafted: Json = self.ask(role, "PUT", f"{path}/draft", {"text": text}, if_match=seen).json()
         return drafted
 
-    def approve(self, case: Json, text: str) -> Json:
-        """The group's head approves the answer: it goes back to the Centre, or to the complainant."""
-        return self.change(
-            f"group_head.{case['work_group']}", "POST", f"/v1/cases/{case['id']}/answers", {"text": text}
-        )
+    def approve(self, case: Json) -> Json:
+        """The group's head approves the draft: it goes back to the Centre, or to the complainant."""
+        return self.change(f"group_head.{case['work_group']}", "POST", f"/v1/cases/{case['id']}/answers", {})
+
+    def answer(self, case: Json, text: str) -> Json:
+        """An officer of the case's group drafts the answer, and its head approves it."""
+        self.draft(case, text)
+        return self.approve(case)
 
 
 def meet(run: Mapping[str, Any]) -> tuple[Centre, Office]:

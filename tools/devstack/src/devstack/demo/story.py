@@ -193,7 +193,7 @@ class Story:
             text = told.scene["answer"]
             self._office.draft(told.case, text)
             self._say(f"เจ้าหน้าที่ {WORK_GROUPS[told.case['work_group']]}", f"ร่าง {told.case['case_number']}: “{text}”")
-            self._office.approve(told.case, text)
+            self._office.approve(told.case)
             _expect(told, "answered", self._office.case(told.case["id"])["state"])
             self._say(f"หัวหน้า {WORK_GROUPS[told.case['work_group']]}", "อนุมัติ", indent=True)
             told.outcome = "สำนักงานตอบ"

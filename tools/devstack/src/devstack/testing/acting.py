@@ -47,7 +47,7 @@ def answer(office: Office, case: Json, text: str) -> Json:
     if case["state"] == "routed":
         office.accept(case)
         case = office.case(case["id"])
-    office.approve(case, text)
+    office.answer(case, text)
     return case
 
 

@@ -23,6 +23,7 @@ from devstack.ports import free_ports
 from devstack.stack import Service, environment_of, mint_tokens, our_services
 from devstack.testing.line import Line
 from devstack.testing.processes import Process, ServiceProcess
+from exchange.waking import CHANNEL
 from servicekit import development_issuer
 from servicekit.testing import eventually
 
@@ -68,12 +69,31 @@ class Pair:
         )
 
     def let_time_pass(self) -> None:
-        """What failed is due now: let the seconds or hours pass that the two would wait before they try again."""
+        """What failed is due now: let the seconds or hours pass that the two would wait before they try again.
+
+        Relays are woken where there is such, as their sleep has passed too; what was due before they find themselves.
+        """
         for url in (self.centre_database, self.office_database):
             with psycopg.connect(url) as connection:
-                connection.execute("UPDATE exchange_outbox SET due_at = now() WHERE state = 'queued' AND lease IS NULL")
+                waited = [
+                    connection.execute(
+                        "UPDATE exchange_outbox SET due_at = now()"
+                        " WHERE state = 'queued' AND lease IS NULL AND due_at > now()"
+                    ),
+                    connection.execute(
+                        "UPDATE exchange_peers SET next_attempt_at = now() WHERE next_attempt_at > now()"
+                    ),
+                ]
+                if any(one.rowcount for one in waited):
+                    connection.execute(f"NOTIFY {CHANNEL}")
+
+    def let_leases_age(self, seconds: float) -> None:
+        """What relays have claimed is claimed so much longer ago: killed ones are waited for the shorter."""
+        for url in (self.centre_database, self.office_database):
+            with psycopg.connect(url) as connection:
                 connection.execute(
-                    "UPDATE exchange_peers SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL"
+                    "UPDATE exchange_outbox SET due_at = due_at - make_interval(secs => %s) WHERE lease IS NOT NULL",
+                    (seconds,),
                 )
 
     def exchange_faults(self) -> list[str]:
