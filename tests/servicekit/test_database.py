@@ -65,13 +65,6 @@ def test_it_is_part_of_the_session_s_transaction(sessions: Sessions) -> None:
         assert bodies.all(session) == []
 
 
-def test_many_go_in_one_pipeline(sessions: Sessions) -> None:
-    """A batch is written by one call."""
-    with sessions.begin() as session:
-        insert.run_many(session, [{"body": {"n": n}, "at": None} for n in range(100)])
-        assert [{"n": n} for n in range(100)] == [row.body for row in bodies.all(session)]
-
-
 def test_a_statement_that_cannot_be_compiled_once_is_refused() -> None:
     """`IN` of a list has as many parameters as the list: it must be written as `= ANY`."""
     with pytest.raises(ValueError, match="ANY"):
@@ -108,12 +101,11 @@ def test_errors_are_those_of_sqlalchemy(sessions: Sessions) -> None:
     twice = Query(sa.insert(notes).values(id=1, body=sa.bindparam("body")))
     with sessions.begin() as session:
         twice.run(session, body={})
-    for again in (lambda it: twice.run(it, body="ความลับ"), lambda it: twice.run_many(it, [{"body": "ความลับ"}])):
-        with pytest.raises(sa.exc.IntegrityError) as caught, sessions.begin() as session:
-            again(session)
-        assert "notes_pkey" == taken_twice(caught.value)
-        assert caught.value.orig is caught.value.__cause__
-        assert "ความลับ" not in str(caught.value)
+    with pytest.raises(sa.exc.IntegrityError) as caught, sessions.begin() as session:
+        twice.run(session, body="ความลับ")
+    assert "notes_pkey" == taken_twice(caught.value)
+    assert caught.value.orig is caught.value.__cause__
+    assert "ความลับ" not in str(caught.value)
     divided = Query(sa.select(sa.literal(1) / sa.bindparam("by", type_=sa.Integer)))
     with pytest.raises(sa.exc.DataError), sessions() as session:
         divided.scalar(session, by=0)

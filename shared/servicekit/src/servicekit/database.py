@@ -6,7 +6,7 @@ does, so hot paths run Core statements that were compiled once, on the driver's 
 
 import operator
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -139,15 +139,6 @@ class Query:
     def run(self, session: Session, **values: object) -> int:
         """Run it for its effect; the number of rows it touched."""
         return self._run(session, values, _ROWCOUNT)
-
-    def run_many(self, session: Session, many: Iterable[Mapping[str, object]]) -> None:
-        """Run it once for each of `many`, in one pipeline to the server."""
-        cursor = _cursor(session)
-        rows = [self._bound(values) for values in many]
-        try:
-            cursor.executemany(self.sql, rows)
-        except psycopg.Error as error:
-            raise self._failed(session, cursor, error) from error
 
     def _run(self, session: Session, values: Mapping[str, object], found: Callable[[_Cursor], _Found]) -> _Found:
         cursor = _cursor(session)
