@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from chumchon.routing import training
 from chumchon.routing.model import NEVER_ALONE, TrainedModel
 from chumchon.routing.rules import Method, first_rules, route
 from chumchon.routing.texts import CaseText
@@ -113,6 +114,22 @@ def test_training_is_deterministic(trained: tuple[TrainedModel, Figures]) -> Non
     model, figures = train(EXAMPLES, TERMS, group_of=group_of)
     assert trained[0].to_bytes() == model.to_bytes()
     assert trained[1] == figures
+
+
+def test_many_examples_teach_two_who_judge_as_one(monkeypatch: pytest.MonkeyPatch, model: TrainedModel) -> None:
+    """The sum of both is stored, tells its reasons and is repeated to the last bit like a model of one."""
+    monkeypatch.setattr(training, "ASKS_ANOTHER_FROM", len(EXAMPLES))
+    both, _ = train(EXAMPLES, TERMS, group_of=group_of)
+    assert both.to_bytes() == train(EXAMPLES, TERMS, group_of=group_of)[0].to_bytes()
+    assert both.to_bytes() != model.to_bytes()
+    assert model.weights.shape == both.weights.shape
+    text = CaseText("ที่บ้านมีการทุจริต")
+    stored = TrainedModel.from_bytes(both.to_bytes()).read(text)
+    assert both.read(text).probabilities == stored.probabilities
+    assert Topic.COMPLAINTS == max(stored.probabilities, key=stored.probabilities.__getitem__)
+    assert "ทุจริต" == stored.reasons(Topic.COMPLAINTS)[0].term
+    monkeypatch.setattr(training, "ASKS_ANOTHER_FROM", len(EXAMPLES) + 1)
+    assert model.to_bytes() == train(EXAMPLES, TERMS, group_of=group_of)[0].to_bytes()
 
 
 def test_it_teaches_itself_from_texts_without_a_label() -> None:

@@ -38,7 +38,7 @@ LEARN_BESIDE: Final = 5_000
 _HELD_BACK_OF: Final = 5
 _LABELS: Final = (*(topic.value for topic in Topic), OTHER)
 # Part of what a model is made of: to be changed when training changes, so that old examples are learned from again.
-_TRAINING: Final = 2
+_TRAINING: Final = 3
 
 _newest = Query(confirmations.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_FROM))
 _newest_unconfirmed = Query(unconfirmed.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_BESIDE))
