@@ -46,7 +46,7 @@ class RelaySettings:
 
     batch_messages: int = 50
     """At most so many messages a request, 1 to 100."""
-    requests_at_once: int = 2
+    requests_at_once: int = 4
     """While there is a backlog, so many requests to a peer are under way, so that neither side waits for the other."""
     timeout_seconds: float = 9.0
     """For one request, answer included; shorter than the lease."""
