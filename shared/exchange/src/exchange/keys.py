@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from exchange.trust import trusted
+from servicekit.backoff import ceiling_seconds
 from servicekit.problems import describe
 
 JWKS_PATH = "/.well-known/jwks.json"
@@ -212,7 +213,7 @@ class PeerKeys:
         except (httpx2.HTTPError, orjson.JSONDecodeError, KeysError) as error:
             log.warning("peer's keys not fetched", peer=peer, **describe(error))
             failures = (before.failures or 0) + 1
-            wait = min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 32), RETRY_SECONDS)
+            wait = ceiling_seconds(failures, first_seconds=_FIRST_RETRY_SECONDS, longest_seconds=RETRY_SECONDS)
             self._known[peer] = before._replace(ask_again_at=self._clock() + wait, failures=failures)
         else:
             self._known[peer] = _Known(keys, now + RETRY_SECONDS, fetched_at=now, failures=0)
