@@ -20,9 +20,9 @@ from center1111.settings import Settings
 from center1111.steps import complainant_told
 from servicekit.clock import utc_now
 from servicekit.ids import uuid7
-from servicekit.mail_queue import Round, owed_mails
+from servicekit.mail_queue import owed_mails
 from servicekit.testing import eventually
-from servicekit.testing_mail import Mailbox
+from servicekit.testing_mail import Mailbox, send_due
 
 from .conftest import Centre, Json, made, mail_text, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
@@ -437,8 +437,7 @@ def send_all(centre: Centre, mailbox: Mailbox, *, addresses: Json = ADDRESSES) -
     """Send what is owed by mail, as the service does with these settings."""
     postman = make_postman(centre.app.state.sessions, mailing(centre, mailbox, reminder_addresses=addresses))
     assert postman is not None
-    while postman.round(utc_now()) is Round.SETTLED:
-        pass
+    send_due(postman)
 
 
 @pytest.mark.parametrize(

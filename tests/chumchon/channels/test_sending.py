@@ -10,10 +10,9 @@ from chumchon.answering.files import Keeping
 from chumchon.channels.desk import Desk
 from chumchon.channels.sending import settle, writer
 from chumchon.codes import MailOutcome
-from servicekit.clock import utc_now
 from servicekit.mail import MailServer
-from servicekit.mail_queue import Postman, Round
-from servicekit.testing_mail import Mailbox, running_mail_server
+from servicekit.mail_queue import Postman
+from servicekit.testing_mail import Mailbox, running_mail_server, send_due
 
 from ..conftest import Json, Office  # noqa: TID252  # the tests are no package that has a name
 from .conftest import OUR_ADDRESS, TakeMail, mail_bytes
@@ -38,11 +37,6 @@ def postman(office: Office, desk: Desk, complainants: Mailbox) -> Postman:
     )
 
 
-def send_all(postman: Postman) -> None:
-    while postman.round(utc_now()) is Round.SETTLED:
-        pass
-
-
 def only_case(office: Office) -> Json:
     (case,) = office.done("GET", "/cases")["items"]
     found: Json = case
@@ -60,7 +54,7 @@ def test_an_answer_goes_out_in_its_thread(
     take(mail_bytes("utf8_base64"))
     case = only_case(office)
     office.answered(case, "โอนเงินภายใน 30 วัน")
-    send_all(postman)
+    send_due(postman)
     acknowledgement, answer = complainants.mails
     assert ("auto-replied", "auto-generated") == (acknowledgement["Auto-Submitted"], answer["Auto-Submitted"])
     assert "somjai@example.com" == answer["To"]
@@ -76,7 +70,7 @@ def test_an_answer_goes_out_in_its_thread(
 def test_the_reply_to_what_was_sent_comes_home(take: TakeMail, postman: Postman, complainants: Mailbox) -> None:
     """Through a mail program that keeps only the subject, or only the thread."""
     take(mail_bytes("utf8_base64"))
-    send_all(postman)
+    send_due(postman)
     (sent,) = complainants.mails
     by_thread = mail_bytes("reply", SENT=str(sent["Message-ID"]).strip("<>"))
     by_subject = mail_bytes("no_text").replace(b"To: info", f"Subject: {sent['Subject']}\r\nTo: info".encode())
@@ -89,7 +83,7 @@ def test_what_the_server_refuses_is_for_people(
     """An address that does not exist: the delivery is on the list again, and says why."""
     complainants.rcpt = "550 5.1.1 no such user"
     take(mail_bytes("utf8_base64"))
-    send_all(postman)
+    send_due(postman)
     (failed,) = deliveries(office, state="failed")
     assert "ส่งอีเมลไม่ได้ (SMTP 550 5.1.1)" == failed["note"]
     assert ("refused", "SMTP 550 5.1.1") == (failed["mail"]["state"], failed["mail"]["last_problem"])
@@ -99,7 +93,7 @@ def test_tries_are_recorded(office: Office, take: TakeMail, postman: Postman, co
     """What the server puts off is tried again, and the delivery tells how often and why."""
     complainants.rcpt = "451 4.7.1 greylisted"
     take(mail_bytes("utf8_base64"))
-    send_all(postman)
+    send_due(postman)
     (waiting,) = deliveries(office, state="to_send")
     assert ("owed", 1, "SMTP 451 4.7.1") == tuple(
         waiting["mail"][name] for name in ("state", "attempts", "last_problem")
@@ -116,7 +110,7 @@ def test_nobody_is_told_twice(office: Office, take: TakeMail, postman: Postman, 
     office.answered(case, "โอนเงินภายใน 30 วัน")
     office.draft(case, "โอนเงินภายใน 15 วัน")
     office.approve(case)
-    send_all(postman)
+    send_due(postman)
     (answer,) = complainants.mails
     body = answer.get_body()
     assert body is not None
@@ -135,7 +129,7 @@ def test_a_case_without_an_address_waits_for_people(
     case = only_case(office)
     office.done("PUT", f"/cases/{case['id']}/routing", {"topic": "training", "reason": "อ่านแล้ว"})
     office.answered(office.case(case["id"]), "อบรมวันที่ 1 ธันวาคม")
-    send_all(postman)
+    send_due(postman)
     assert [] == complainants.mails
     assert ["ส่งอีเมลไม่ได้ (no address)"] == [delivery["note"] for delivery in deliveries(office, state="failed")]
 
@@ -162,7 +156,7 @@ def test_the_files_of_an_answer_go_with_its_mail(
     """Under their Thai names, to the byte."""
     take(mail_bytes("utf8_base64"))
     answer_with_file(office, only_case(office), "งวดที่สอง 15 ธันวาคม".encode())
-    send_all(postman)
+    send_due(postman)
     (attached,) = complainants.mails[-1].iter_attachments()
     content = attached.get_payload(decode=True)
     assert ("ตารางการโอนเงิน.txt", "งวดที่สอง 15 ธันวาคม".encode()) == (attached.get_filename(), content)
@@ -172,7 +166,7 @@ def test_files_that_no_mail_carries_are_for_people(office: Office, take: TakeMai
     """The delivery fails with its reason, rather than a mail that comes back."""
     take(mail_bytes("utf8_base64"))
     answer_with_file(office, only_case(office), b"x" * (LARGEST_FILES + 1))
-    send_all(postman)
+    send_due(postman)
     (failed,) = deliveries(office, state="failed")
     assert "ส่งอีเมลไม่ได้ (the files are too large for a mail)" == failed["note"]
 
@@ -182,9 +176,9 @@ def test_a_file_that_is_lost_is_not_left_out_silently(
 ) -> None:
     """The complainant is not told of files that do not come."""
     take(mail_bytes("utf8_base64"))
-    send_all(postman)
+    send_due(postman)
     answer_with_file(office, only_case(office), b"text")
     (tmp_path / "files").rename(tmp_path / "elsewhere")
-    send_all(postman)
+    send_due(postman)
     (failed,) = deliveries(office, state="failed")
     assert "ส่งอีเมลไม่ได้ (a file is not where it should be)" == failed["note"]

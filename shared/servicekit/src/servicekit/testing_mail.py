@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from servicekit.clock import utc_now
+from servicekit.mail_queue import Postman, Round
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import EmailMessage
@@ -91,3 +94,10 @@ def running_mail_server(
         yield mailbox
     finally:
         controller.stop()
+
+
+def send_due(postman: Postman) -> None:
+    """Send every mail that is due now, and none twice: one put off meanwhile is due later than this moment."""
+    now = utc_now()
+    while postman.round(now) is Round.SETTLED:
+        pass
