@@ -5,12 +5,13 @@ import hashlib
 import random
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import httpx2
 import orjson
 import psycopg
 import pytest
@@ -96,9 +97,9 @@ class Slow(Courier):
 
     meanwhile: Callable[[], None]
 
-    def deliver(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
+    def send(self, peer: Peer, request: httpx2.Request, *, now: datetime) -> Delivered | Undelivered:
         """Send, and then let the others work."""
-        answer = super().deliver(peer, contents, now=now)
+        answer = super().send(peer, request, now=now)
         self.meanwhile()
         return answer
 
@@ -528,13 +529,13 @@ def test_a_backlog_is_sent_by_several_requests_at_once(centre: Party, office: Pa
     together = threading.Event()
 
     class Meeting(Courier):
-        def deliver(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
+        def send(self, peer: Peer, request: httpx2.Request, *, now: datetime) -> Delivered | Undelivered:
             if not first.acquire(blocking=False):
                 together.set()
-                return super().deliver(peer, contents, now=now)
+                return super().send(peer, request, now=now)
             try:
                 together.wait(5)  # for another request, which is made while this one is under way
-                return super().deliver(peer, contents, now=now)
+                return super().send(peer, request, now=now)
             finally:
                 first.release()
 

@@ -82,6 +82,7 @@ def _without(name: str) -> Change:
 
 def _with(name: str, value: str) -> Change:
     def change(request: httpx2.Request, _parties: Parties) -> httpx2.Request:
+        request.headers.encoding = "latin-1"
         request.headers[name] = value
         return request
 

@@ -7,13 +7,14 @@ line between them, the time, and who is killed when. The same choices play the s
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from unittest import mock
 from uuid import UUID
 
+import httpx2
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
@@ -76,7 +77,8 @@ class Step(NamedTuple):
 
 
 ACTS = (
-    *("owe",) * 8,
+    *("owe",) * 5,
+    *("hand over",) * 3,
     "owe and roll back",
     *("relay",) * 10,
     *("wait",) * 5,
@@ -145,11 +147,17 @@ class Line(Courier):
         self._sender = sender
         self._receiver = receiver
 
-    def deliver(self, _peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
+    def prepare(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> httpx2.Request:
+        """The request, unsigned: no signature is looked at here."""
+        del now
+        return httpx2.Request("POST", peer.messages_url, content=_batch(*contents))
+
+    def send(self, _peer: Peer, request: httpx2.Request, *, now: datetime) -> Delivered | Undelivered:
         """Bring the messages over, unless the history has other plans."""
         del now
         history = self._history
-        messages = [orjson.loads(content) for content in contents]
+        messages = orjson.loads(request.content)["messages"]
+        contents = [orjson.dumps(message).decode() for message in messages]
         history.watch_order(self._sender, messages)
         history.watch_rest(self._sender, messages)
         fault = history.fault(*_NOT_ARRIVED, *_ARRIVED)
@@ -274,6 +282,7 @@ class History:
         acts: Mapping[str, Callable[[Side], None]] = {
             "owe": self._owe,
             "owe and roll back": self._owe_and_roll_back,
+            "hand over": self._hand_over,
             "relay": self._relay,
             "wait": self._wait,
             "repeat": self._repeat,
@@ -295,11 +304,12 @@ class History:
             return take(sessions, arrivals, source=sender.code, effects=receiver.effects, now=self.clock())
         return ()
 
-    def relay(self, side: Side, which: int) -> Round | None:
-        """One round of one of its relays; None when it was killed."""
+    def relay(self, side: Side, which: int, *, handed: bool = False) -> Round | None:
+        """One round of one of its relays, of what was handed over or of what is due; None when it was killed."""
+        chosen = side.relays[which]
         try:
             with mock.patch.object(relay, "BATCH_BYTES", self._batch_bytes):
-                return side.relays[which].round(side.peer)
+                return chosen.round_of_handed(side.peer) if handed else chosen.round(side.peer)
         except KilledError:
             return None
         finally:
@@ -339,6 +349,16 @@ class History:
             made = [self._owe_one(session, side) for _ in range(self.chance.randint(1, 4))]
         side.owed += made
 
+    def _hand_over(self, side: Side) -> None:
+        """The same, while a relay stands by; which may be killed before it sends what is handed over."""
+        which = self.chance.randrange(2)
+        with side.relays[which].standing_by(side.peer):
+            self._owe(side)
+        if self.fault("killed with what was handed over"):
+            side.exchange.handover.take(side.other)
+        else:
+            self.relay(side, which, handed=True)
+
     def _owe_one(self, session: Session, side: Side) -> Owed:
         said = self.chance.choice(("ก", "ข", "refuse", "delicate")) + str(self.chance.getrandbits(16))
         subject = self.chance.choice(self._subjects)
@@ -349,9 +369,11 @@ class History:
 
     def _owe_and_roll_back(self, side: Side) -> None:
         self._tally.faults["rolled back"] += 1
-        with side.sessions() as session:
+        standing_by = side.relays[0].standing_by(side.peer) if self.chance.random() < 0.5 else nullcontext()
+        with standing_by, side.sessions() as session:
             self._owe_one(session, side)
             session.rollback()
+        self.relay(side, 0, handed=True)
 
     def _relay(self, side: Side) -> None:
         self.relay(side, self.chance.randrange(2))

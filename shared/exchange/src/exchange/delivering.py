@@ -80,11 +80,19 @@ class Courier:
 
     def deliver(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> Delivered | Undelivered:
         """Send messages, given as JSON, in one signed request. `now` goes into the signature."""
+        return self.send(peer, self.prepare(peer, contents, now=now), now=now)
+
+    def prepare(self, peer: Peer, contents: Sequence[str], *, now: datetime) -> httpx2.Request:
+        """The signed request, to be sent at once."""
         body = b'{"messages":[' + ",".join(contents).encode() + b"]}"
         request = self._client.build_request(
             "POST", peer.messages_url, content=body, headers={"Content-Type": "application/json"}
         )
         sign_request(request, self._exchange.keys, created=now)
+        return request
+
+    def send(self, peer: Peer, request: httpx2.Request, *, now: datetime) -> Delivered | Undelivered:
+        """Send what was prepared."""
         try:
             response, answer = bounded_answer(self._client, request, self._timeout)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:

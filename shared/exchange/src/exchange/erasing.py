@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from sqlalchemy.orm import Session
 
 from exchange.canonical import canonical
-from exchange.outbox import owe
+from exchange.outbox import let_it_be_claimed, owe
 from schemas import (
     ERASURE_CONFIRMED,
     TYPES,
@@ -118,6 +118,7 @@ def erase_messages(session: Session, referred: Referred, *, now: datetime) -> No
     places = _places(referred)
     _MARK.run(session, **places, now=now)
     session.info[_ERASED_NOW] = True  # messages of the batch that is being taken are written after their effects
+    let_it_be_claimed(session)
     _rewrite(session, _REWRITE_SENT, _SENT.all(session, **places), now=now)
     for peer in sorted(set(referred.values())):
         erase_received(session, peer, [one for one in referred if referred[one] == peer], now=now)

@@ -156,9 +156,14 @@ def _take(
     session: Session, arrivals: Sequence[Arrival], source: str, effects: Effects, now: datetime, *, apply: _Apply
 ) -> list[Receipt]:
     subjects = sorted({arrival.message.subject for arrival in arrivals if arrival.message})
-    locked = _LOCK.all(session, source=source, subjects=subjects)
+    ids = [arrival.id for arrival in arrivals]
+    rows = _LOCK.all(session, source=source, subjects=subjects, ids=ids)
+    locked = [row for row in rows if row.subject]
     taken = {row.subject: row.taken_sequence for row in locked}
-    found = _FOUND.all(session, source=source, ids=[arrival.id for arrival in arrivals], subjects=subjects)
+    # A subject that was never heard of holds nothing back. Of others we look once more: this was read before the lock.
+    found = [row for row in rows if row.id]
+    if not all(row.is_new for row in locked):
+        found = _FOUND.all(session, source=source, ids=ids, subjects=subjects)
     before = {row.id: row for row in found if row.content is None}
     stored = [_stored(row) for row in found if row.content is not None]
     plan = _decide(arrivals, taken, before.keys(), stored)
@@ -415,12 +420,21 @@ def _stored(row: Any) -> Arrival:  # noqa: ANN401  # a row of _HELD
     return Arrival(row.id, row.content, row.digest, Message.model_validate(orjson.loads(row.content)))
 
 
+# Locks the subjects, and finds what was taken before of these messages.
 _LOCK = Query(
     sa.text("""
-        INSERT INTO exchange_incoming (source, subject)
-        SELECT :source, unnest(CAST(:subjects AS uuid[]))
-        ON CONFLICT (source, subject) DO UPDATE SET taken_sequence = exchange_incoming.taken_sequence
-        RETURNING subject, taken_sequence, erased_at
+        WITH locked AS (
+            INSERT INTO exchange_incoming (source, subject)
+            SELECT :source, unnest(CAST(:subjects AS uuid[]))
+            ON CONFLICT (source, subject) DO UPDATE SET taken_sequence = exchange_incoming.taken_sequence
+            RETURNING new.subject, new.taken_sequence, new.erased_at, old.subject IS NULL AS is_new
+        )
+        SELECT subject, taken_sequence, erased_at, is_new, CAST(NULL AS uuid) AS id, CAST(NULL AS text) AS digest,
+               CAST(NULL AS timestamptz) AS received_at, CAST(NULL AS text) AS content
+        FROM locked
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, id, digest, received_at, NULL FROM exchange_inbox
+        WHERE source = :source AND id = ANY(CAST(:ids AS uuid[]))
     """)
 )
 # What was taken before of these messages (without content), and what is held of their subjects (with it).

@@ -1,6 +1,6 @@
 """Owing a message: it is written in the transaction of the change that it tells of, or neither is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, SessionTransaction
 
 from exchange.canonical import canonical, digest_of
-from exchange.tables import outbox
+from exchange.handover import Handover, Owed, Reservation
 from exchange.waking import Bell
 from schemas import BATCH_BYTES, Message, Wire, type_of
 from servicekit.database import Query, Sessions
@@ -28,6 +28,7 @@ RECOVERING = "exchange recovering"
 
 _SENDER = "exchange sender"
 _OWED = "exchange owed"
+_RESERVED = "exchange reserved"
 
 
 class MessageTooLargeError(ValueError):
@@ -53,15 +54,18 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who owes: this party's code, and the bell that wakes its relays."""
+    """Who owes: this party's code, the bell that wakes its relays, and where those of this process stand by."""
 
     party: str
     bell: Bell
+    handover: Handover
 
 
 def enrol(sessions: Sessions, sender: Sender) -> None:
-    """Let the transactions of `sessions` owe messages; the bell rings after each commit of one that did."""
+    """Let the transactions of `sessions` owe messages; relays are woken after each commit of one that did."""
     sessions.configure(info={_SENDER: sender})
+    sa.event.listen(sessions, "before_commit", _hand_over)
+    sa.event.listen(sessions, "after_commit", _committed)
     sa.event.listen(sessions, "after_transaction_end", _ring)
 
 
@@ -91,11 +95,13 @@ def owe(
         RecoveryNeeded: the peer waits for a recovery.
     """
     sender: Sender = session.info[_SENDER]
+    reservation = None
     if sequence is None:
         recovering = session.info.get(RECOVERING, False)
         sequence = _NEXT_SEQUENCE.scalar(session, peer=to, subject=subject, recovering=recovering)
         if sequence is None:
             raise RecoveryNeeded(peer=to)
+        reservation = _reservation(session, sender.handover, to)
     kind = type_of(body)
     message = Message.model_validate(
         {
@@ -114,21 +120,46 @@ def owe(
         raise MessageTooLargeError(
             f"A message of type {kind.name} has {len(content)} bytes, more than {MESSAGE_BYTES}."
         )
-    _OWE.run(
+    owed = Owed(message.id, subject, sequence, kind.name, content.decode(), digest_of(content))
+    if reservation and not reservation.has_room(len(content)):
+        reservation = None
+    is_claimed = _OWE.scalar(
         session,
-        id=message.id,
+        **owed._asdict(),
         peer=to,
-        subject=subject,
-        sequence=sequence,
-        type=kind.name,
-        content=content.decode(),
-        digest=digest_of(content),
         request_id=message.requestid,
         now=now,
         expires_at=now + RETRIED_FOR,
+        lease=reservation and reservation.lease,
+        lease_seconds=reservation and reservation.terms.lease_seconds,
+        leased_at=reservation and reservation.terms.clock and reservation.terms.clock(),
     )
-    session.info[_OWED] = True
+    if reservation and is_claimed:
+        reservation.add(owed, len(content))
+    else:
+        session.info[_OWED] = True
     return message.id
+
+
+def _reservation(session: Session, handover: Handover, peer: str) -> Reservation | None:
+    """This transaction's, if it may hand over what it owes; what a savepoint may undo is not handed over."""
+    if session.in_nested_transaction():
+        return None
+    reserved: dict[str, Reservation] = session.info.setdefault(_RESERVED, {})
+    if peer not in reserved and (made := handover.reserve(peer)):
+        reserved[peer] = made
+    found = reserved.get(peer)
+    return None if found and found.handed else found
+
+
+def let_it_be_claimed(session: Session) -> None:
+    """Hand nothing over of what this transaction has owed so far, as it was changed since: relays are to read it."""
+    reserved = _reserved(session)
+    written = [owed.id for one in reserved for owed in one.messages]
+    if written:
+        _RELEASE.run(session, ids=written)
+        session.info[_OWED] = True
+    _end(session, reserved, committed=False)
 
 
 def wake_after_commit(session: Session) -> None:
@@ -136,11 +167,42 @@ def wake_after_commit(session: Session) -> None:
     session.info[_OWED] = True
 
 
+def _hand_over(session: Session) -> None:
+    """Let a relay make ready what the transaction owes, while it is committed; the end of a savepoint is no commit."""
+    if session.in_nested_transaction():
+        return
+    sender: Sender = session.info[_SENDER]
+    for reservation in session.info.get(_RESERVED, {}).values():
+        if reservation.messages:
+            sender.handover.hand(reservation)
+            sender.bell.nudge()
+
+
+def _committed(session: Session) -> None:
+    if not session.in_nested_transaction():
+        _end(session, _reserved(session), committed=True)
+
+
 def _ring(session: Session, transaction: SessionTransaction) -> None:
     """Ring when the outermost transaction has ended; after a rollback relays just find nothing."""
-    if transaction.parent is None and session.info.pop(_OWED, False):
+    if transaction.parent is not None:
+        return
+    _end(session, _reserved(session), committed=False)
+    if session.info.pop(_OWED, False):
         sender: Sender = session.info[_SENDER]
         sender.bell.ring()
+
+
+def _reserved(session: Session) -> Sequence[Reservation]:
+    """What this transaction has reserved; it is to be ended now."""
+    reserved: dict[str, Reservation] = session.info.pop(_RESERVED, {})
+    return [*reserved.values()]
+
+
+def _end(session: Session, reservations: Iterable[Reservation], *, committed: bool) -> None:
+    for reservation in reservations:
+        sender: Sender = session.info[_SENDER]
+        sender.handover.end(reservation, committed=committed)
 
 
 _NEXT_SEQUENCE = Query(
@@ -153,19 +215,30 @@ _NEXT_SEQUENCE = Query(
     """)
 )
 
-# Due at once: by the database's clock where this machine's is ahead of it, as relays go by that.
+# Due at once: by the database's clock where this machine's is ahead of it, as relays go by that. It is written as
+# claimed where a relay would claim it now: nothing is wrong with the peer, and all that went before of its subject has
+# arrived, or goes out with it.
 _OWE = Query(
-    sa.insert(outbox).values(
-        id=sa.bindparam("id"),
-        peer=sa.bindparam("peer"),
-        subject=sa.bindparam("subject"),
-        sequence=sa.bindparam("sequence"),
-        type=sa.bindparam("type"),
-        content=sa.bindparam("content"),
-        digest=sa.bindparam("digest"),
-        request_id=sa.bindparam("request_id"),
-        owed_at=sa.bindparam("now"),
-        due_at=sa.func.least(sa.bindparam("now", type_=outbox.c.due_at.type), sa.func.clock_timestamp()),
-        expires_at=sa.bindparam("expires_at"),
-    )
+    sa.text("""
+        INSERT INTO exchange_outbox (
+            id, peer, subject, sequence, type, content, digest, request_id, owed_at, due_at, expires_at, lease,
+            leased_until
+        )
+        SELECT CAST(:id AS uuid), :peer, CAST(:subject AS uuid), CAST(:sequence AS bigint), :type, :content, :digest,
+               :request_id, CAST(:now AS timestamptz), least(CAST(:now AS timestamptz), clock_timestamp()),
+               CAST(:expires_at AS timestamptz), CASE WHEN claimed THEN CAST(:lease AS uuid) END,
+               CASE WHEN claimed THEN coalesce(CAST(:leased_at AS timestamptz), clock_timestamp())
+                                      + make_interval(secs => :lease_seconds) END
+        FROM (
+            SELECT CAST(:lease AS uuid) IS NOT NULL
+                AND EXISTS (SELECT FROM exchange_peers WHERE code = :peer AND failures = 0 AND pause IS NULL)
+                AND NOT EXISTS (
+                    SELECT FROM exchange_outbox
+                    WHERE peer = :peer AND subject = CAST(:subject AS uuid) AND state IN ('queued', 'dead')
+                      AND lease IS DISTINCT FROM CAST(:lease AS uuid)
+                ) AS claimed
+        )
+        RETURNING lease IS NOT NULL
+    """)
 )
+_RELEASE = Query(sa.text("UPDATE exchange_outbox SET lease = NULL WHERE id = ANY(CAST(:ids AS uuid[]))"))

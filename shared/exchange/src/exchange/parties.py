@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from exchange.handover import Handover
 from exchange.keys import Jwks, OwnKeys, PeerKeys
 from exchange.outbox import Sender, enrol
 from exchange.waking import Bell
@@ -47,6 +48,7 @@ class Exchange:
     peers: Mapping[str, Peer]
     peer_keys: PeerKeys
     bell: Bell = field(default_factory=Bell)
+    handover: Handover = field(default_factory=Handover)
 
     @classmethod
     def between(cls, party: str, public_url: str, keys: OwnKeys, peers: Iterable[Peer]) -> "Exchange":
@@ -60,7 +62,7 @@ class Exchange:
 
     def enrol(self, sessions: Sessions) -> None:
         """Let the transactions of `sessions` owe messages."""
-        enrol(sessions, Sender(self.party, self.bell))
+        enrol(sessions, Sender(self.party, self.bell, self.handover))
 
     def close(self) -> None:
         """Close the connections that fetch keys."""

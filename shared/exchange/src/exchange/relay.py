@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
 from exchange.fetching import Enquirer
+from exchange.handover import Terms
 from exchange.metrics import ExchangeMetrics
 from exchange.parties import Exchange, Peer
 from exchange.restored import look_back, recognise, waiting_for_recovery
@@ -108,6 +109,9 @@ class _Gate(NamedTuple):
         return self.failures > 0 or self.pause is not None
 
 
+_WELL = _Gate(failures=0, pause=None, batch_limit=BATCH_MESSAGES, open=True)
+
+
 class _Dispatch(NamedTuple):
     """What one round sends: `batch` in one request; `rest` was claimed too, but did not fit."""
 
@@ -116,6 +120,10 @@ class _Dispatch(NamedTuple):
     lease: UUID
     batch: Sequence[_Claimed]
     rest: Sequence[_Claimed]
+
+    def contents(self) -> list[str]:
+        """What the request is to carry."""
+        return [message.content for message in self.batch]
 
 
 class _Outcome(NamedTuple):
@@ -163,6 +171,7 @@ class Relay:
         self._metrics = metrics
         self._settings = settings or RelaySettings()
         self._clock = clock
+        self._terms = Terms(self._settings.lease_seconds, self._settings.batch_messages, clock)
         self._rng = rng or random.SystemRandom()
         self._courier = courier or Courier(exchange, timeout_seconds=self._settings.timeout_seconds)
         self._enquirer = Enquirer(exchange, timeout_seconds=self._settings.timeout_seconds)
@@ -194,18 +203,29 @@ class Relay:
         self._enquirer.close()
 
     def _serve(self, peer: Peer, stop: threading.Event) -> None:
-        bell = self._exchange.bell
-        look_at = 0.0
+        bell, handover = self._exchange.bell, self._exchange.handover
+        look_at = claim_at = 0.0
+        heard, more = bell.heard(), True
         while not stop.is_set():
-            heard = bell.heard()
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + self._settings.look_back_seconds
                 if not self._look_back(peer):
                     look_at = 0.0
                     stop.wait(self._settings.poll_seconds)
                     continue
-            if self._round_whatever_happens(peer, stop) is Round.IDLE:
-                bell.wait(heard, self._settings.poll_seconds)
+            if handover.has(peer.code):
+                self._whatever_happens(self.round_of_handed, peer, stop)
+            elif more or heard != bell.heard() or time.monotonic() >= claim_at:
+                heard = bell.heard()
+                more = self._whatever_happens(self.round, peer, stop) is not Round.IDLE
+                claim_at = time.monotonic() + self._settings.poll_seconds
+            else:
+                with self.standing_by(peer):
+                    bell.wait(heard, claim_at - time.monotonic(), beside=lambda: handover.has(peer.code))
+
+    def standing_by(self, peer: Peer) -> AbstractContextManager[None]:
+        """While this relay waits for something to send, transactions of this process may hand it over."""
+        return self._exchange.handover.standing_by(peer.code, self._terms)
 
     def _look_back(self, peer: Peer) -> bool:
         """See whether our database was restored, before anything is sent; False when it cannot be seen.
@@ -228,13 +248,13 @@ class Relay:
         backlog = self._backlog[peer.code]
         while backlog.wait() and not stop.is_set():
             backlog.clear()
-            while not stop.is_set() and self._round_whatever_happens(peer, stop) is Round.SENT:
+            while not stop.is_set() and self._whatever_happens(self.round, peer, stop) is Round.SENT:
                 pass
 
-    def _round_whatever_happens(self, peer: Peer, stop: threading.Event) -> Round:
+    def _whatever_happens(self, round_: Callable[[Peer], Round], peer: Peer, stop: threading.Event) -> Round:
         """One round; should it raise, that is logged, and the relay goes on after a while."""
         try:
-            return self.round(peer)
+            return round_(peer)
         except Exception as error:  # noqa: BLE001  # whatever it was: the relay goes on, and what it claimed too
             # A traceback would end with the error's text, which may quote a message.
             log.error("relay failed", peer=peer.code, **describe(error))  # noqa: TRY400
@@ -246,13 +266,23 @@ class Relay:
         dispatch = self._claim(peer)
         if dispatch is None:
             return Round.IDLE
-        contents = [message.content for message in dispatch.batch]
-        answer = self._courier.deliver(peer, contents, now=utc_now())
-        if isinstance(answer, Delivered):
-            self._record_receipts(dispatch, answer)
-            return Round.SENT
-        self._record_failure(dispatch, answer)
-        return Round.FAILED
+        return self._record(dispatch, self._courier.deliver(peer, dispatch.contents(), now=utc_now()))
+
+    def round_of_handed(self, peer: Peer) -> Round:
+        """Send and record what a transaction of this process hands over, once it is committed.
+
+        Let go if that takes so long that the lease might end before the request does.
+        """
+        handed = self._exchange.handover.take(peer.code)
+        if handed is None:
+            return Round.IDLE
+        batch = [_Claimed(*owed, attempts=0, fresh=True) for owed in handed.messages]
+        dispatch = _Dispatch(peer, _WELL, handed.lease, batch, ())
+        now = utc_now()
+        request = self._courier.prepare(peer, dispatch.contents(), now=now)
+        if not handed.is_committed(self._settings.lease_seconds - self._settings.timeout_seconds):
+            return Round.IDLE
+        return self._record(dispatch, self._courier.send(peer, request, now=now))
 
     def _claim(self, peer: Peer) -> _Dispatch | None:
         lease = uuid4()
@@ -304,6 +334,13 @@ class Relay:
             return self._claim_due(session, peer, lease, at_most=at_most, probe=probe)
         gate = _Gate(*rows[0][: len(_Gate._fields)])
         return gate, [_Claimed(*row[len(_Gate._fields) :]) for row in rows if row.id is not None]
+
+    def _record(self, dispatch: _Dispatch, answer: Delivered | Undelivered) -> Round:
+        if isinstance(answer, Delivered):
+            self._record_receipts(dispatch, answer)
+            return Round.SENT
+        self._record_failure(dispatch, answer)
+        return Round.FAILED
 
     def _record_receipts(self, dispatch: _Dispatch, answer: Delivered) -> None:
         peer = dispatch.peer

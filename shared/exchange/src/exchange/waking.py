@@ -36,14 +36,22 @@ class Bell:
             self._count += 1
             self._rung.notify_all()
 
+    def nudge(self) -> None:
+        """Let all who wait look whether what they wait for beside the bell has come."""
+        with self._rung:
+            self._rung.notify_all()
+
     def heard(self) -> int:
         """How often it rang so far: to be asked before looking for work, and passed to `wait`."""
         return self._count
 
-    def wait(self, heard: int, timeout_seconds: float) -> bool:
-        """Wait until it rings once more than `heard` times; False when it did not within the time."""
+    def wait(self, heard: int, timeout_seconds: float, *, beside: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until it rings once more than `heard` times, or until `beside`; False when neither was within the time.
+
+        `beside` is asked again after each ring and each nudge.
+        """
         with self._rung:
-            return self._rung.wait_for(lambda: self._count != heard, timeout_seconds)
+            return self._rung.wait_for(lambda: self._count != heard or beside(), timeout_seconds)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import orjson
 
 from exchange.keys import OwnKeys, generate_keys
 from exchange.partner.playing import BrokenPromise, Exchanged, Player, digest_of_message, expect
+from exchange.signing import REQUEST_COMPONENTS
 from schemas import BATCH_BYTES, BATCH_MESSAGES, JsonObject
 from servicekit.ids import uuid7
 
@@ -216,7 +217,7 @@ def wrong_target_is_refused(player: Player) -> None:
 
 def signature_without_body_is_refused(player: Player) -> None:
     """A signature that does not cover the body is 401."""
-    sent = player.request(batch(player.message()), covered=("@method", "@target-uri", "content-type"))
+    sent = player.request(batch(player.message()), covered=REQUEST_COMPONENTS[:-1])
     _expect_refusal(sent, 401)
 
 

@@ -6,6 +6,7 @@ record. What is compared was measured in turns, as the machine's mood would deci
 """
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import operator
@@ -17,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -91,14 +92,7 @@ class Sender:
     def relaying(self, *peers: str) -> Iterator[None]:
         """A relay at work for these peers, in threads of this process."""
         chosen = {code: self.exchange.peers[code] for code in peers}
-        party = Exchange(
-            self.exchange.party,
-            self.exchange.public_url,
-            self.exchange.keys,
-            chosen,
-            self.exchange.peer_keys,
-            self.exchange.bell,
-        )
+        party = replace(self.exchange, peers=chosen)
         stop = threading.Event()
         relay = Relay(party, self.sessions, self.metrics, RelaySettings(batch_messages=BATCH))
         thread = threading.Thread(target=relay.run, args=(stop,))
@@ -456,6 +450,7 @@ def main(
     messages: Annotated[int, typer.Option("--backlog", help="Messages of a day down; 0 leaves it out.")] = 100_000,
 ) -> None:
     """Print how fast the exchange is."""
+    gc.freeze()  # as the services do, so that nobody looks for garbage among the modules
     configure_logging(SENDER, "ERROR")
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as (sender, receiver, office):
         load = os.getloadavg()[0]
