@@ -1,5 +1,6 @@
 """The model that learns routing, on examples written for these tests."""
 
+import io
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from chumchon.routing import training
-from chumchon.routing.model import NEVER_ALONE, TrainedModel
+from chumchon.routing.model import NEVER_ALONE, TrainedModel, features_of
 from chumchon.routing.rules import Method, first_rules, route
 from chumchon.routing.texts import CaseText
 from chumchon.routing.training import Example, Figures, judge, train
@@ -116,20 +117,43 @@ def test_training_is_deterministic(trained: tuple[TrainedModel, Figures]) -> Non
     assert trained[1] == figures
 
 
-def test_many_examples_teach_two_who_judge_as_one(monkeypatch: pytest.MonkeyPatch, model: TrainedModel) -> None:
-    """The sum of both is stored, tells its reasons and is repeated to the last bit like a model of one."""
-    monkeypatch.setattr(training, "ASKS_ANOTHER_FROM", len(EXAMPLES))
-    both, _ = train(EXAMPLES, TERMS, group_of=group_of)
-    assert both.to_bytes() == train(EXAMPLES, TERMS, group_of=group_of)[0].to_bytes()
-    assert both.to_bytes() != model.to_bytes()
-    assert model.weights.shape == both.weights.shape
+def test_many_examples_teach_another_way(monkeypatch: pytest.MonkeyPatch, model: TrainedModel) -> None:
+    """By regression, from words near each other in any order; it is repeated to the last bit, stored and read alike."""
+    monkeypatch.setattr(training, "REGRESSION_FROM", len(EXAMPLES))
+    many, _ = train(EXAMPLES, TERMS, group_of=group_of)
+    assert many.to_bytes() == train(EXAMPLES, TERMS, group_of=group_of)[0].to_bytes()
     text = CaseText("ที่บ้านมีการทุจริต")
-    stored = TrainedModel.from_bytes(both.to_bytes()).read(text)
-    assert both.read(text).probabilities == stored.probabilities
-    assert Topic.COMPLAINTS == max(stored.probabilities, key=stored.probabilities.__getitem__)
-    assert "ทุจริต" == stored.reasons(Topic.COMPLAINTS)[0].term
-    monkeypatch.setattr(training, "ASKS_ANOTHER_FROM", len(EXAMPLES) + 1)
+    stored = TrainedModel.from_bytes(many.to_bytes())
+    assert (many.reach, True) == (stored.reach, many.reach > 0)
+    reading = stored.read(text)
+    assert many.read(text).probabilities == reading.probabilities
+    assert Topic.COMPLAINTS == max(reading.probabilities, key=reading.probabilities.__getitem__)
+    assert "ทุจริต" == reading.reasons(Topic.COMPLAINTS)[0].term
+    monkeypatch.setattr(training, "REGRESSION_FROM", len(EXAMPLES) + 1)
     assert model.to_bytes() == train(EXAMPLES, TERMS, group_of=group_of)[0].to_bytes()
+
+
+def test_pairs_of_words_count_in_any_order_up_to_their_reach() -> None:
+    """Each with the two words that it is made of and not what stands between them; without a reach, in order."""
+    there, back = (features_of(CaseText(text), 8)[1] for text in ("ทุจริต ฝายน้ำล้น", "ฝายน้ำล้น ทุจริต"))
+    assert set(there.numbers.tolist()) & set(back.numbers.tolist())
+    assert not set(features_of(CaseText("แมว หมา"))[1].numbers) & set(features_of(CaseText("หมา แมว"))[1].numbers)
+    far = CaseText(" ".join(["แมว", *["นก"] * 8, "หมา"]))
+    near = features_of(CaseText("แมว หมา"), 8)[1].numbers
+    assert not set(near) & set(features_of(far, 8)[1].numbers)
+    assert set(near) <= set(features_of(far, 9)[1].numbers)
+    (pair,) = zip(there.starts[:1].tolist(), there.ends[:1].tolist(), strict=True)
+    assert 2 == len(pair[0]) == len(pair[1])
+
+
+def test_a_model_stored_before_there_was_a_reach_is_read(model: TrainedModel) -> None:
+    """It has learned pairs in order."""
+    archive = dict(np.load(io.BytesIO(model.to_bytes())))
+    del archive["reach"]
+    older = io.BytesIO()
+    np.savez_compressed(older, **archive)
+    text = CaseText("ที่บ้านมีการทุจริต")
+    assert model.read(text).probabilities == TrainedModel.from_bytes(older.getvalue()).read(text).probabilities
 
 
 def test_it_teaches_itself_from_texts_without_a_label() -> None:

@@ -34,24 +34,31 @@ _SPREAD: Final = np.uint32(2_654_435_761)
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """One kind of what a text consists of: the number of each feature in order, and the stretch that it covers."""
+    """One kind of what a text consists of: the number of each feature in order, and the stretches that it covers.
+
+    `starts` and `ends` have a row for each feature, and a column for each stretch.
+    """
 
     numbers: npt.NDArray[np.uint32]
     starts: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
 
 
-def features_of(text: CaseText) -> tuple[Features, ...]:
-    """Words; pairs of words, next to each other or with one between; runs of 2 to 4 characters without tone marks.
+def features_of(text: CaseText, reach: int = 0) -> tuple[Features, ...]:
+    """Words; pairs of words; runs of 2 to 4 characters without tone marks.
 
-    The words come first. Each feature is a number of 32 bits: among some hundred thousand a few share one, which a
-    linear model does not notice.
+    The pairs are those next to each other or with one between; with a `reach` those up to so many words apart, in
+    whatever order. The words come first. Each feature is a number of 32 bits: among some hundred thousand a few share
+    one, which a linear model does not notice.
     """
     spans = words_of(text)
     words = [text.normal[start:end].encode() for start, end in spans]
+    alone = _features(map(crc32, words), spans)
+    if reach:
+        return alone, _pairs_in_any_order(alone, reach), runs_of(text)
     pairs = [(at, at + distance) for distance in (1, 2) for at in range(len(spans) - distance)]
     return (
-        _features(map(crc32, words), spans),
+        alone,
         _features(
             (crc32(b"%d%b %b" % (last - first, words[first], words[last])) for first, last in pairs),
             [(spans[first][0], spans[last][1]) for first, last in pairs],
@@ -67,7 +74,20 @@ def words_of(text: CaseText) -> Sequence[tuple[int, int]]:
 
 def _features(numbers: Iterable[int], spans: Sequence[tuple[int, int]]) -> Features:
     places = np.array(spans, np.intp).reshape(-1, 2)
-    return Features(np.fromiter(numbers, np.uint32, len(spans)), places[:, 0], places[:, 1])
+    return Features(np.fromiter(numbers, np.uint32, len(spans)), places[:, :1], places[:, 1:])
+
+
+def _pairs_in_any_order(words: Features, reach: int) -> Features:
+    count = len(words.numbers)
+    apart = [np.arange(max(count - distance, 0)) for distance in range(1, reach + 1)]
+    first = np.concatenate(apart)
+    last = np.concatenate([places + distance for distance, places in enumerate(apart, 1)])
+    one, other = words.numbers[first], words.numbers[last]
+    return Features(
+        np.minimum(one, other) * _SPREAD + np.maximum(one, other),
+        np.hstack([words.starts[first], words.starts[last]]),
+        np.hstack([words.ends[first], words.ends[last]]),
+    )
 
 
 def runs_of(text: CaseText, lengths: Sequence[int] = RUNS) -> Features:
@@ -83,7 +103,8 @@ def runs_of(text: CaseText, lengths: Sequence[int] = RUNS) -> Features:
         number = number[: len(letters) - length + 1] * _SPREAD + letters[length - 1 :]
         if length in lengths:
             kinds.append((number, first[: len(number)], last[length - 1 :]))
-    return Features(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
+    numbers, starts, ends = (np.concatenate(parts) for parts in zip(*kinds, strict=True))
+    return Features(numbers, starts[:, np.newaxis], ends[:, np.newaxis])
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,7 @@ class TrainedModel:
 
     `threshold` is the confidence from which it may decide alone; above 1, it never may. One with `runs_alone`
     has learned runs of these lengths and no words: no text is cut into words for it, which costs more than the rest.
+    `reach` is that of `features_of`.
     """
 
     labels: tuple[str, ...]
@@ -103,6 +125,7 @@ class TrainedModel:
     temperature: float
     threshold: float
     runs_alone: tuple[int, ...] = ()
+    reach: int = 0
 
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays."""
@@ -115,6 +138,7 @@ class TrainedModel:
             weights=self.weights.astype(np.float16),
             intercepts=self.intercepts,
             settings=np.array([self.common_idf, self.temperature, self.threshold]),
+            reach=np.array(self.reach),
         )
         return archive.getvalue()
 
@@ -133,6 +157,8 @@ class TrainedModel:
                     common_idf=common_idf,
                     temperature=temperature,
                     threshold=threshold,
+                    # Models stored before there was one have none.
+                    reach=int(archive["reach"]) if "reach" in archive else 0,
                 )
         except (OSError, KeyError, EOFError) as error:
             raise ValueError("not a stored routing model") from error
@@ -160,7 +186,7 @@ class ModelReading:
     def __init__(self, model: TrainedModel, text: CaseText) -> None:
         self._model = model
         self._text = text
-        kinds = (runs_of(text, model.runs_alone),) if model.runs_alone else features_of(text)
+        kinds = (runs_of(text, model.runs_alone),) if model.runs_alone else features_of(text, model.reach)
         self._parts = [self._part(features) for features in kinds]
 
     def _part(self, features: Features) -> "_Part":
@@ -192,8 +218,10 @@ class ModelReading:
         steps = np.zeros(len(self._text.normal) + 1)  # what is said of a letter less what is said of the one before
         for part in self._parts:
             told = self._model.weights[row, part.known] * part.values / part.counts
-            shares = told[part.which] / np.maximum(part.ends - part.starts, 1)
-            steps += np.bincount(part.starts, shares, len(steps)) - np.bincount(part.ends, shares, len(steps))
+            letters = (part.ends - part.starts).sum(axis=1)
+            shares = np.repeat(told[part.which] / np.maximum(letters, 1), part.starts.shape[1])
+            steps += np.bincount(part.starts.ravel(), shares, len(steps))
+            steps -= np.bincount(part.ends.ravel(), shares, len(steps))
         said = np.concatenate([[0.0], np.cumsum(steps).cumsum()])
         by_word: defaultdict[str, float] = defaultdict(float)
         for start, end in words_of(self._text):
@@ -207,7 +235,7 @@ class _Part:
     """The features of one kind that a text has and the model knows.
 
     `known` are their places in the model, each once, with `counts` and `values`; `which` names one of those for each
-    stretch of the text from `starts` to `ends`.
+    row of stretches of the text from `starts` to `ends`.
     """
 
     known: npt.NDArray[np.intp]

@@ -25,7 +25,8 @@ Doubles = npt.NDArray[np.float64]
 PRECISION: Final = 0.95
 FOLDS: Final = 5
 PENALTY: Final = 0.5
-# From so many examples on, n-grams seen only once are left out: they are most of the model's size.
+# What fewer texts than this have is left out, from so many texts on: it is most of the model's size.
+SEEN_IN: Final = 2
 MANY: Final = 1_000
 # How fast the terms' say fades as examples come: a quarter of it is left at this number.
 TERMS_FADE_AT: Final = 3_000
@@ -36,12 +37,14 @@ TERM_SAY: Final = 0.5
 TEACHES_ITSELF_BELOW: Final = 5_000
 SELF_TAUGHT_ROUNDS: Final = 2
 SELF_TAUGHT_SAY: Final = 0.1
-# From so many examples on, logistic regression has a say beside the machine: it tells labels apart as well, and is
-# truer in how sure it is. From few examples it learns worse.
-ASKS_ANOTHER_FROM: Final = TEACHES_ITSELF_BELOW
-OTHERS_SAY: Final = 0.5
-OTHERS_PENALTY: Final = 5.0
-OTHERS_TOLERANCE: Final = 0.1
+# From so many examples on it is logistic regression that learns, from pairs of words in any order and so far apart: it
+# is as often right as the support vector machine, and truer in how sure it is. From fewer it learns worse, and such
+# pairs mislead.
+REGRESSION_FROM: Final = TEACHES_ITSELF_BELOW
+REGRESSION_PENALTY: Final = 5.0
+REGRESSION_TOLERANCE: Final = 0.1
+REACH: Final = 8
+SEEN_IN_OF_MOST: Final = 3
 # Of a model without examples nothing can be calibrated; this one is mildly sure of itself.
 COLD_TEMPERATURE: Final = 0.35
 # With fewer examples nothing is held back, and with fewer decisions no precision is believed.
@@ -82,6 +85,7 @@ class _Material:
     labels: Labels
     say: Doubles
     terms: int
+    reach: int
 
     @property
     def examples(self) -> npt.NDArray[np.intp]:
@@ -138,6 +142,7 @@ def train(
         common_idf=float(_idf(np.array(COMMON_SHARE * texts), texts)),
         temperature=temperature,
         threshold=figures.threshold,
+        reach=material.reach,
     )
     return model, figures
 
@@ -168,18 +173,20 @@ def _material(
         raise ValueError("a model needs terms or examples of at least two labels")
     fading = (TERMS_FADE_AT / (TERMS_FADE_AT + len(examples))) ** 2
     say = np.array([weight * TERM_SAY * fading for _, _, weight in written] + [1.0] * len(examples))
-    counted = [_counted(text) for text in texts]
+    reach = REACH if len(examples) >= REGRESSION_FROM else 0
+    counted = [_counted(text, reach) for text in texts]
     numbers, seen_in = np.unique(
         np.concatenate([numbers for kinds in counted for numbers, _ in kinds]), return_counts=True
     )
     if len(texts) >= MANY:
-        numbers, seen_in = numbers[seen_in > 1], seen_in[seen_in > 1]
+        kept = seen_in >= (SEEN_IN_OF_MOST if reach else SEEN_IN)
+        numbers, seen_in = numbers[kept], seen_in[kept]
     idf = _idf(seen_in, len(texts)).astype(np.float32)
-    return _Material(numbers, idf, _matrix(counted, numbers, idf), labels, say, len(written))
+    return _Material(numbers, idf, _matrix(counted, numbers, idf), labels, say, len(written), reach)
 
 
-def _counted(text: str) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]:
-    return [np.unique(features.numbers, return_counts=True) for features in features_of(CaseText(text))]
+def _counted(text: str, reach: int) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]:
+    return [np.unique(features.numbers, return_counts=True) for features in features_of(CaseText(text), reach)]
 
 
 def _idf(seen_in: npt.NDArray[np.generic], texts: int) -> Doubles:
@@ -208,13 +215,15 @@ def _matrix(
 def _fit(material: _Material, rows: npt.NDArray[np.intp]) -> _Fitted:
     """Learn from rows that have a label, and then from what that makes of those that have none."""
     labels, say = material.labels[rows], material.say[rows]
-    fitted = _machine(material.texts[rows], labels, say, asks_another=len(material.examples) >= ASKS_ANOTHER_FROM)
+    learn = _regression if len(material.examples) >= REGRESSION_FROM else _machine
+    fitted = _learned(learn, material.texts[rows], labels, say)
     if not len(others := material.unlabelled):
         return fitted
     texts = material.texts[np.concatenate([rows, others])]
     for _ in range(SELF_TAUGHT_ROUNDS):
         sure = softmax(fitted.scores(material.texts[others]) / COLD_TEMPERATURE)
-        fitted = _machine(
+        fitted = _learned(
+            learn,
             texts,
             np.concatenate([labels, fitted.classes[sure.argmax(axis=1)]]),
             np.concatenate([say, SELF_TAUGHT_SAY * sure.max(axis=1)]),
@@ -222,25 +231,35 @@ def _fit(material: _Material, rows: npt.NDArray[np.intp]) -> _Fitted:
     return fitted
 
 
-def _machine(texts: csr_matrix, labels: Labels, say: Doubles, *, asks_another: bool = False) -> _Fitted:
+_Learner = Callable[[csr_matrix, npt.NDArray[np.intp], Doubles], tuple[Doubles, Doubles]]
+"""From texts, the place of each one's label, and its say: weights, a row a label, and intercepts."""
+
+
+def _learned(learn: _Learner, texts: csr_matrix, labels: Labels, say: Doubles) -> _Fitted:
     classes, members = np.unique(labels, return_inverse=True)
     # Halfway between each label having the same say in all and each example: rare labels are heard, and confidence
     # stays true to how often they come.
     balanced = say * np.sqrt(say.sum() / (len(classes) * np.bincount(members, weights=say)))[members]
-    machine = LinearSVC(C=PENALTY, random_state=0).fit(texts, labels, sample_weight=balanced)
-    weights, intercepts = machine.coef_, machine.intercept_
-    if len(classes) == 2:  # noqa: PLR2004  # scikit-learn keeps one row for two labels
+    weights, intercepts = learn(texts, members, balanced)
+    if len(weights) == 1:  # scikit-learn keeps one row for two labels
         weights, intercepts = np.vstack([-weights, weights]), np.hstack([-intercepts, intercepts])
-    if asks_another:
-        # Both are linear, so their sum is one model, and tells its reasons as one.
-        for place in range(len(classes)):
-            other = LogisticRegression(
-                C=OTHERS_PENALTY, solver="liblinear", dual=True, tol=OTHERS_TOLERANCE, random_state=0
-            ).fit(texts, members == place, sample_weight=balanced)
-            weights[place] += OTHERS_SAY * other.coef_[0]
-            intercepts[place] += OTHERS_SAY * other.intercept_[0]
     # As they are stored, so that a model judges alike before and after.
     return _Fitted(classes, weights.astype(np.float16).astype(np.float32), intercepts.astype(np.float32))
+
+
+def _machine(texts: csr_matrix, members: npt.NDArray[np.intp], say: Doubles) -> tuple[Doubles, Doubles]:
+    machine = LinearSVC(C=PENALTY, random_state=0).fit(texts, members, sample_weight=say)
+    return machine.coef_, machine.intercept_
+
+
+def _regression(texts: csr_matrix, members: npt.NDArray[np.intp], say: Doubles) -> tuple[Doubles, Doubles]:
+    labels = [
+        LogisticRegression(
+            C=REGRESSION_PENALTY, solver="liblinear", dual=True, tol=REGRESSION_TOLERANCE, random_state=0
+        ).fit(texts, members == place, sample_weight=say)
+        for place in range(members.max() + 1)
+    ]
+    return np.vstack([label.coef_ for label in labels]), np.hstack([label.intercept_ for label in labels])
 
 
 def _held_back(material: _Material, classes: Labels) -> tuple[Doubles, Labels]:
