@@ -222,3 +222,17 @@ def test_who_may_do_many(quiet_centre: Centre) -> None:
     refused(quiet_centre.as_("verifier").post("/v1/complaints/bulk-referral", json=referral), 403)
     refused(quiet_centre.anyone.post("/v1/complaints/bulk-referral", json=referral), 401)
     refused(quiet_centre.as_("agency_client").get("/v1/saved-views"), 403)
+
+
+def test_a_search_in_a_tab_looks_at_nothing_else(quiet_centre: Centre) -> None:
+    """The index of words holds the codes by which lists are filtered: what has the words elsewhere is not read."""
+    others = "SELECT indexname FROM pg_indexes WHERE tablename = 'complaints' AND indexdef LIKE '%USING btree (%'"
+    with quiet_centre.app.state.sessions() as session:  # rolled back at the end
+        session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        for index in session.scalars(sa.text(f"{others} AND indexname LIKE 'ix_%'")).all():
+            session.execute(sa.text(f"DROP INDEX {index}"))
+        for code in ("state", "channel", "kind", "province", "district", "work_group"):
+            search = f"EXPLAIN SELECT id FROM complaints WHERE search_text LIKE '%เครือง%' AND {code} = 'x'"  # noqa: S608
+            plan = session.scalars(sa.text(search)).all()
+            (found_by,) = [line for line in plan if "Index Cond" in line]
+            assert ("search_text ~~" in found_by, f"({code} = " in found_by) == (True, True), plan
