@@ -155,11 +155,14 @@ _Apply = Callable[[Session, "Sequence[_Effect]", Effects, datetime], "Sequence[R
 def _take(
     session: Session, arrivals: Sequence[Arrival], source: str, effects: Effects, now: datetime, *, apply: _Apply
 ) -> list[Receipt]:
-    subjects = sorted({arrival.message.subject for arrival in arrivals if arrival.message})
+    from_first = _from_first(arrivals)
+    subjects = sorted(from_first)
     ids = [arrival.id for arrival in arrivals]
-    rows = _LOCK.all(session, source=source, subjects=subjects, ids=ids)
+    reached = [from_first[subject] for subject in subjects]
+    rows = _LOCK.all(session, source=source, subjects=subjects, reached=reached, ids=ids)
     locked = [row for row in rows if row.subject]
-    taken = {row.subject: row.taken_sequence for row in locked}
+    written = {row.subject: row.taken_sequence for row in locked}
+    taken = written | {row.subject: 0 for row in locked if row.is_new}
     # A subject that was never heard of holds nothing back. Of others we look once more: this was read before the lock.
     found = [row for row in rows if row.id]
     if not all(row.is_new for row in locked):
@@ -177,7 +180,7 @@ def _take(
     for step, problem in zip(steps, apply(session, steps, effects, now), strict=True):
         if problem:
             plan.refused[step.message.id] = problem
-    _write(session, plan, source=source, taken=taken, now=now)
+    _write(session, plan, source=source, written=written, now=now)
     if plan.new:
         known = {row.subject for row in locked if row.erased_at}
         erase_what_came_late(session, source, subjects, known=known, now=now)
@@ -209,6 +212,18 @@ class _Plan:
     waiting: dict[tuple[UUID, int], Arrival] = field(default_factory=dict)
     refused: dict[UUID, ReceiptProblem] = field(default_factory=dict)
     reached: dict[UUID, int] = field(default_factory=dict)
+
+
+def _from_first(arrivals: Sequence[Arrival]) -> dict[UUID, int]:
+    """How far each subject reaches by these messages, if nothing was known of it: almost always the truth then."""
+    places: dict[UUID, set[int]] = {}
+    for arrival in arrivals:
+        if arrival.message:
+            places.setdefault(arrival.message.subject, set()).add(arrival.message.sequence)
+    return {
+        subject: next(sequence for sequence in itertools.count() if sequence + 1 not in there)
+        for subject, there in places.items()
+    }
 
 
 def _decide(
@@ -340,7 +355,8 @@ def _is_the_databases(error: Exception) -> bool:
     return isinstance(error, sa.exc.TimeoutError | RecoveryNeeded)
 
 
-def _write(session: Session, plan: _Plan, *, source: str, taken: Mapping[UUID, int], now: datetime) -> None:
+def _write(session: Session, plan: _Plan, *, source: str, written: Mapping[UUID, int], now: datetime) -> None:
+    """Write what becomes of the messages, and how far subjects are taken where that is not `written` yet."""
     waiting = {arrival.id for arrival in plan.waiting.values()}
     new = [
         {
@@ -360,7 +376,7 @@ def _write(session: Session, plan: _Plan, *, source: str, taken: Mapping[UUID, i
         for arrival in plan.steps
         if arrival.id not in plan.new
     ]
-    moved = [subject for subject, sequence in plan.reached.items() if sequence != taken[subject]]
+    moved = [subject for subject, sequence in plan.reached.items() if sequence != written[subject]]
     if new or released or moved:
         _WRITE.run(
             session,
@@ -420,12 +436,14 @@ def _stored(row: Any) -> Arrival:  # noqa: ANN401  # a row of _HELD
     return Arrival(row.id, row.content, row.digest, Message.model_validate(orjson.loads(row.content)))
 
 
-# Locks the subjects, and finds what was taken before of these messages.
+# Locks the subjects, and finds what was taken before of these messages. New subjects are written as they will most
+# likely stand, so that they need not be written twice.
 _LOCK = Query(
     sa.text("""
         WITH locked AS (
-            INSERT INTO exchange_incoming (source, subject)
-            SELECT :source, unnest(CAST(:subjects AS uuid[]))
+            INSERT INTO exchange_incoming (source, subject, taken_sequence)
+            SELECT :source, subject, reached
+            FROM unnest(CAST(:subjects AS uuid[]), CAST(:reached AS bigint[])) AS new (subject, reached)
             ON CONFLICT (source, subject) DO UPDATE SET taken_sequence = exchange_incoming.taken_sequence
             RETURNING new.subject, new.taken_sequence, new.erased_at, old.subject IS NULL AS is_new
         )
