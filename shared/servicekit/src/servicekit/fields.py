@@ -89,6 +89,17 @@ def refused(code: str, words: Words) -> PydanticCustomError:
     return PydanticCustomError(code, "{words}", {"words": words})
 
 
+def consented(words: Words) -> AfterValidator:
+    """Refuse what nobody agreed to, with these words: for a field that is a strict `bool`."""
+
+    def checked(consent: bool) -> bool:  # pydantic passes it so
+        if not consent:
+            raise refused("consent_required", words)
+        return consent
+
+    return AfterValidator(checked)
+
+
 def _utc_of_our_era(moment: datetime) -> datetime:
     _refuse_buddhist_year(moment)
     return moment.astimezone(UTC)

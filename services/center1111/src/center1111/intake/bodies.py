@@ -18,7 +18,7 @@ from center1111.fields import (
     Subject,
 )
 from schemas import Channel, Kind
-from servicekit.fields import Body, refused
+from servicekit.fields import Body, consented, refused
 from servicekit.words import Words
 from thaikit.places import Area, Level, find_area
 
@@ -49,20 +49,16 @@ class WalkInEvidence(Body):
 class WebsiteEvidence(Body):
     """That the complainant agreed to the use of their data (PDPA)."""
 
-    consent: bool = Field(strict=True)
-
-    @field_validator("consent")
-    @classmethod
-    def _given(cls, consent: bool) -> bool:  # pydantic passes it so
-        if not consent:
-            raise refused(
-                "consent_required",
-                Words(
-                    "ต้องยินยอมให้ใช้ข้อมูลส่วนบุคคลเพื่อดำเนินการเรื่องร้องทุกข์",
-                    "A complaint by the website needs the consent to process personal data.",
-                ),
+    consent: Annotated[
+        bool,
+        Field(strict=True),
+        consented(
+            Words(
+                "ต้องยินยอมให้ใช้ข้อมูลส่วนบุคคลเพื่อดำเนินการเรื่องร้องทุกข์",
+                "A complaint by the website needs the consent to process personal data.",
             )
-        return consent
+        ),
+    ]
 
 
 Evidence = LetterEvidence | HotlineEvidence | WalkInEvidence | WebsiteEvidence

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from chumchon.journey import Channel
 from servicekit.clock import utc_now
-from servicekit.fields import Body, Day, Line, Timestamp, refused
+from servicekit.fields import Body, Day, Line, Timestamp, consented, refused
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date
 from thaikit.numbers import InvalidNumber, parse_phone
@@ -120,20 +120,16 @@ class TelephoneEvidence(Body):
 class WebsiteEvidence(Body):
     """A form on the website; without consent to keep what it says, it is not taken."""
 
-    consent: bool = Field(strict=True)
-
-    @field_validator("consent")
-    @classmethod
-    def _given(cls, consent: bool) -> bool:  # pydantic passes it so
-        if not consent:
-            raise refused(
-                "consent_required",
-                Words(
-                    "ต้องยินยอมให้สำนักงานเก็บและใช้ข้อมูลส่วนบุคคลเพื่อดำเนินการเรื่องนี้",
-                    "A case by the website needs the consent to process personal data.",
-                ),
+    consent: Annotated[
+        bool,
+        Field(strict=True),
+        consented(
+            Words(
+                "ต้องยินยอมให้สำนักงานเก็บและใช้ข้อมูลส่วนบุคคลเพื่อดำเนินการเรื่องนี้",
+                "A case by the website needs the consent to process personal data.",
             )
-        return consent
+        ),
+    ]
 
 
 class EmailEvidence(Body):
