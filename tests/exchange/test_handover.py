@@ -3,12 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import cast
 from unittest.mock import patch
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 from exchange import Relay, RelaySettings, owe
 from exchange.erasing import erase_messages
+from exchange.handover import Reservation
 from exchange.operating import pause
 from exchange.relay import Round
 from exchange.waking import Bell
@@ -56,7 +60,8 @@ def test_a_relay_at_work_is_handed_what_is_owed(centre: Party, office: Party) ->
     thread.start()
     try:
         with patch.object(Bell, "ring"):
-            eventually(lambda: centre.exchange.handover._standing_by)  # noqa: SLF001  # nobody else needs to know
+            standing_by = centre.exchange.handover._standing_by  # noqa: SLF001  # nobody else needs to know
+            eventually(lambda: any(standing_by.values()))
             centre.owes("ก")
             eventually(lambda: ["delivered"] == centre.states())
     finally:
@@ -179,24 +184,148 @@ def test_what_a_killed_process_had_handed_over_moves_again(
     assert (["ก"], ["delivered"]) == (office.said(), centre.states())
 
 
-def test_a_commit_that_takes_long_is_not_waited_for(centre: Party, office: Party, clock: Clock, wire: Wire) -> None:
-    """A request made then might outlast its lease: it is claimed anew."""
-    hasty = Relay(
-        centre.exchange,
-        centre.sessions,
-        centre.metrics,
-        RelaySettings(timeout_seconds=9.0, lease_seconds=9.0001),
-        clock=clock,
-    )
+def test_what_comes_too_late_for_its_lease_is_claimed_anew(
+    centre: Party, office: Party, clock: Clock, wire: Wire
+) -> None:
+    """A request made then might outlast the lease: it is let go, and claimed at once."""
+    settings = RelaySettings(timeout_seconds=9.0, lease_seconds=9.0001)
+    hasty = Relay(centre.exchange, centre.sessions, centre.metrics, settings, clock=clock)
     hasty.round(centre.peer())
     with hasty.standing_by(centre.peer()):
         centre.owes("ก", now=clock())
-    assert Round.IDLE is hasty.round_of_handed(centre.peer())
-    assert [] == wire.sizes
-    clock.advance(seconds=10)
+    assert (Round.LET_GO, []) == (hasty.round_of_handed(centre.peer()), wire.sizes)
     assert Round.SENT is hasty.round(centre.peer())
     hasty.close()
     assert ["ก"] == office.said()
+
+
+def test_a_commit_that_is_not_over_soon_keeps_nobody_waiting(
+    centre: Party, office: Party, waiting: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others owe goes out meanwhile; once it is over, the relay is told, and sends it."""
+    monkeypatch.setattr("exchange.relay._COMMIT_SECONDS", 0.001)
+    commit = psycopg.Connection.commit
+    rounds = []
+
+    def slow(connection: psycopg.Connection) -> None:
+        rounds.append(waiting.round_of_handed(centre.peer()))
+        with patch.object(psycopg.Connection, "commit", commit):
+            centre.owes("อื่น")
+            rounds.extend([waiting.round(centre.peer()), waiting.round_of_handed(centre.peer())])
+            commit(connection)
+
+    with patch.object(psycopg.Connection, "commit", slow):
+        centre.owes("ช้า")
+    assert ([Round.IDLE, Round.SENT, Round.IDLE], ["อื่น"]) == (rounds, office.said())
+    assert Round.SENT is waiting.round_of_handed(centre.peer())
+    assert ["อื่น", "ช้า"] == office.said()
+
+
+def test_a_transaction_that_takes_long_is_claimed(
+    centre: Party, office: Party, waiting: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its first message to its commit: too little would be left of the lease. The bell rings instead."""
+    monkeypatch.setattr("exchange.outbox._HANDED_WITHIN_SECONDS", 0.0)
+    before = centre.exchange.bell.heard()
+    centre.owes("ก")
+    assert ([False], before + 1) == (claimed(centre), centre.exchange.bell.heard())
+    assert [Round.IDLE, Round.SENT] == [waiting.round_of_handed(centre.peer()), waiting.round(centre.peer())]
+    assert ["ก"] == office.said()
+
+
+def test_what_the_server_rolls_back_is_not_sent(centre: Party, office: Party, waiting: Relay) -> None:
+    """Told to commit after a statement that failed, it rolls back and says that all went well."""
+    subject = uuid7()
+    with centre.sessions.begin() as session:
+        owe(session, saying("ผี"), to="chumchon", subject=subject, now=NOW)
+        with suppress(sa.exc.DBAPIError):
+            session.execute(sa.text("SELECT 1 / 0"))
+    assert [] == centre.states()
+    assert Round.IDLE is waiting.round_of_handed(centre.peer())
+    centre.owes("จริง", subject=subject)
+    assert Round.SENT is waiting.round_of_handed(centre.peer())
+    assert ["จริง"] == office.said()
+
+
+def test_a_peer_s_limit_bounds_what_is_handed_over(centre: Party, office: Party, wire: Wire, waiting: Relay) -> None:
+    """After a 413 no more goes out at once than the peer has taken."""
+    wire.faults = [answering(413)]
+    for expected in ([True] * 4, [True] * 3 + [False]):
+        with centre.sessions.begin() as session:
+            for _ in range(4):
+                owe(session, saying("ก"), to="chumchon", subject=uuid7(), now=NOW)
+        assert expected == claimed(centre)[-4:]
+        waiting.round_of_handed(centre.peer())
+        while waiting.round(centre.peer()) is not Round.IDLE:
+            pass
+    assert 8 == len(office.said())
+
+
+def test_a_savepoint_left_open_does_not_keep_back_what_was_owed_before_it(
+    centre: Party, office: Party, waiting: Relay
+) -> None:
+    """The commit ends it."""
+    with centre.sessions.begin() as session:
+        owe(session, saying("ก"), to="chumchon", subject=uuid7(), now=NOW)
+        session.begin_nested()
+    assert Round.SENT is waiting.round_of_handed(centre.peer())
+    assert ["ก"] == office.said()
+
+
+def test_what_an_undone_savepoint_erased_is_claimed_all_the_same(centre: Party, office: Party, waiting: Relay) -> None:
+    """The relay might have had it as it was: it reads it as it stands."""
+    subject = uuid7()
+    with centre.sessions.begin() as session:
+        owe(session, saying("ก"), to="chumchon", subject=subject, now=NOW)
+        with suppress(ZeroDivisionError), session.begin_nested():
+            erase_messages(session, {subject: "chumchon"}, now=NOW)
+            raise ZeroDivisionError
+    assert ([False], Round.IDLE) == (claimed(centre), waiting.round_of_handed(centre.peer()))
+    assert Round.SENT is waiting.round(centre.peer())
+    assert ["ก"] == office.said()
+
+
+def test_a_reservation_that_nobody_ended_is_forgotten_with_its_lease(centre: Party, clock: Clock) -> None:
+    """As of a session that was dropped without a word."""
+    handover = centre.exchange.handover
+    with centre.relay(clock).standing_by(centre.peer()):
+        lost = handover.reserve("chumchon")
+        assert (True, None) == (lost is not None, handover.reserve("chumchon"))
+    brief = Relay(
+        centre.exchange, centre.sessions, centre.metrics, RelaySettings(timeout_seconds=1e-9, lease_seconds=1e-8)
+    )
+    with brief.standing_by(centre.peer()):
+        handover.close(cast("Reservation", lost))
+        assert handover.reserve("chumchon")
+        assert handover.reserve("chumchon")
+    brief.close()
+
+
+def test_a_relay_that_stops_sends_what_it_was_handed(centre: Party, office: Party) -> None:
+    """And once nobody serves the peer any more, what is committed then is claimed like all else."""
+    stop = threading.Event()
+    relay = Relay(centre.exchange, centre.sessions, centre.metrics, RelaySettings(poll_seconds=600))
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    eventually(lambda: any(centre.exchange.handover._standing_by.values()))  # noqa: SLF001  # nobody else needs to know
+    with centre.sessions.begin() as session:
+        owe(session, saying("ก"), to="chumchon", subject=uuid7(), now=NOW)
+        stop.set()
+        thread.join()
+    assert [False] == claimed(centre)
+    assert Round.SENT is centre.relay().round(centre.peer())
+    assert ["ก"] == office.said()
+
+
+def test_two_relays_of_one_process_stand_by_for_each_other(centre: Party, relay: Relay) -> None:
+    """When one goes, the other still waits; and one of them alone takes what is handed over."""
+    with relay.standing_by(centre.peer()):
+        with centre.relay().standing_by(centre.peer()):
+            pass
+        centre.owes("ก")
+    assert [True] == claimed(centre)
+    handed = centre.exchange.handover.take("chumchon")
+    assert (True, None) == (handed is not None, centre.exchange.handover.take("chumchon"))
 
 
 def test_what_is_erased_in_the_same_transaction_is_not_handed_over(

@@ -355,7 +355,8 @@ class History:
         with side.relays[which].standing_by(side.peer):
             self._owe(side)
         if self.fault("killed with what was handed over"):
-            side.exchange.handover.take(side.other)
+            if handed := side.exchange.handover.take(side.other):
+                side.exchange.handover.close(handed)
         else:
             self.relay(side, which, handed=True)
 
@@ -372,7 +373,12 @@ class History:
         standing_by = side.relays[0].standing_by(side.peer) if self.chance.random() < 0.5 else nullcontext()
         with standing_by, side.sessions() as session:
             self._owe_one(session, side)
-            session.rollback()
+            if self.chance.random() < 0.5:
+                with suppress(sa.exc.DBAPIError):
+                    session.execute(sa.text("SELECT 1 / 0"))
+                session.commit()  # which the server answers by rolling back
+            else:
+                session.rollback()
         self.relay(side, 0, handed=True)
 
     def _relay(self, side: Side) -> None:

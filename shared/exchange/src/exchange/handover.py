@@ -4,13 +4,14 @@ While a relay waits for work, one transaction at a time may write what it owes a
 reserves here. Just before its commit it hands that over: the relay makes the request ready meanwhile, and sends it once
 the commit is known, without asking the database first.
 
-Everything else is as with any claim. Should the process be killed in between, or the commit take long, the lease ends,
-and another relay claims the messages. Where nobody stands by, or anything else speaks against it, they are written
+Everything else is as with any claim. Should the process be killed in between, or the commit hang, the lease ends, and
+another relay claims the messages. Where nobody stands by, or anything else speaks against it, they are written
 unclaimed, and claimed like all others.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,37 +48,40 @@ class Terms:
 class Reservation:
     """A lease that one transaction has of the relay to one peer, and what it writes with it.
 
-    `handed` is set when the relay may begin: nothing is added from then on.
+    Attributes:
+        withheld: what was written is not to be handed over after all.
+        handed: a relay may begin; nothing is added from then on.
+        taken: a relay has begun.
+        awaited: a relay has waited for the commit in vain.
+        is_over: the transaction is, and `committed` tells how.
     """
 
     peer: str
     terms: Terms
     lease: UUID = field(default_factory=uuid4)
-    messages: list[Owed] = field(default_factory=list)
+    messages: list[Owed] = field(default_factory=list, repr=False)
+    withheld: bool = False
     handed: bool = False
+    taken: bool = False
+    awaited: bool = False
+    committed: bool = False
+    is_over: threading.Event = field(default_factory=threading.Event)
     _bytes: int = _BATCH
     _begun: float = field(default_factory=time.monotonic)
-    _is_over: threading.Event = field(default_factory=threading.Event)
-    _committed: bool = False
 
-    def has_room(self, size: int) -> bool:
-        """Whether one request can carry a message of so many bytes, too."""
-        return len(self.messages) < self.terms.at_most and self._bytes + size + 1 <= BATCH_BYTES
+    def takes(self, size: int) -> bool:
+        """Whether a message of so many bytes may be written with the lease, too, and one request can carry it."""
+        room = len(self.messages) < self.terms.at_most and self._bytes + size + 1 <= BATCH_BYTES
+        return room and not self.handed and not self.withheld
 
     def add(self, owed: Owed, size: int) -> None:
         """This message was written with the lease, too."""
         self.messages.append(owed)
         self._bytes += size + 1
 
-    def end(self, *, committed: bool) -> None:
-        """The transaction is over."""
-        self._committed = committed
-        self._is_over.set()
-
-    def is_committed(self, within_seconds: float) -> bool:
-        """Whether the transaction was committed before so much of the lease was over; waits to see."""
-        left = self._begun + within_seconds - time.monotonic()
-        return left > 0 and self._is_over.wait(left) and self._committed
+    def age_seconds(self) -> float:
+        """At most so much of the lease is over."""
+        return time.monotonic() - self._begun
 
 
 class Handover:
@@ -85,50 +89,81 @@ class Handover:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._standing_by: dict[str, Terms] = {}
+        self._serving: Counter[str] = Counter()
+        self._standing_by: dict[str, list[Terms]] = {}
         self._reserved: dict[str, Reservation] = {}
 
     @contextmanager
-    def standing_by(self, peer: str, terms: Terms) -> Iterator[None]:
-        """A relay to this peer waits for work inside."""
+    def serving(self, peer: str) -> Iterator[None]:
+        """A relay to this peer is at work inside: what is handed over is sent."""
         with self._lock:
-            self._standing_by[peer] = terms
+            self._serving[peer] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._standing_by.pop(peer, None)
+                self._serving[peer] -= 1
+
+    @contextmanager
+    def standing_by(self, peer: str, terms: Terms) -> Iterator[None]:
+        """A relay to this peer waits for work inside."""
+        with self.serving(peer):
+            with self._lock:
+                self._standing_by.setdefault(peer, []).append(terms)
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._standing_by[peer].remove(terms)
 
     def reserve(self, peer: str) -> Reservation | None:
         """A lease for what is owed to this peer; None where it is to be claimed like all else.
 
-        To be followed by `hand` or not, and by `end` in any case.
+        To be followed by `hand` or not, and by `end` in any case. One that never was ended is forgotten with its lease.
         """
         with self._lock:
-            terms = self._standing_by.get(peer)
-            if terms is None or peer in self._reserved:
+            waiting = self._standing_by.get(peer)
+            before = self._reserved.get(peer)
+            if not waiting or (before and before.age_seconds() < before.terms.lease_seconds):
                 return None
-            reservation = self._reserved[peer] = Reservation(peer, terms)
+            reservation = self._reserved[peer] = Reservation(peer, waiting[0])
             return reservation
 
-    def hand(self, reservation: Reservation) -> None:
-        """The transaction is about to commit: the relay may make ready what is in it."""
+    def hand(self, reservation: Reservation) -> bool:
+        """Let the relay make ready what the transaction is about to commit; False when nobody is there to send it."""
         with self._lock:
-            reservation.handed = True
+            reservation.handed = self._serving[reservation.peer] > 0
+            return reservation.handed
 
     def end(self, reservation: Reservation, *, committed: bool) -> None:
         """The transaction is over; if it was committed, what it handed over is to be sent."""
-        reservation.end(committed=committed)
-        with self._lock:
-            if not (committed and reservation.handed) and self._reserved.get(reservation.peer) is reservation:
-                del self._reserved[reservation.peer]
+        reservation.committed = committed
+        reservation.is_over.set()
+        if not (committed and reservation.handed):
+            self.close(reservation)
 
     def has(self, peer: str) -> bool:
-        """Whether something was handed over that nobody has taken."""
+        """Whether something is there to `take`. Without the lock: whoever hands over nudges those who wait."""
         reservation = self._reserved.get(peer)
-        return reservation is not None and reservation.handed
+        if reservation is None or not reservation.handed or reservation.taken:
+            return False
+        return reservation.is_over.is_set() or not reservation.awaited
 
     def take(self, peer: str) -> Reservation | None:
-        """What was handed over, which is now the caller's to send."""
+        """What was handed over, to be sent once it is committed; to be followed by `close` or `put_back`."""
         with self._lock:
-            return self._reserved.pop(peer) if self.has(peer) else None
+            if not self.has(peer):
+                return None
+            self._reserved[peer].taken = True
+            return self._reserved[peer]
+
+    def put_back(self, reservation: Reservation) -> None:
+        """Let it be taken again, when its transaction is over."""
+        with self._lock:
+            reservation.taken, reservation.awaited = False, True
+
+    def close(self, reservation: Reservation) -> None:
+        """Nothing more is to be done for it: another transaction may have the place."""
+        with self._lock:
+            if self._reserved.get(reservation.peer) is reservation:
+                del self._reserved[reservation.peer]

@@ -158,8 +158,8 @@ def _take(
     from_first = _from_first(arrivals)
     subjects = sorted(from_first)
     ids = [arrival.id for arrival in arrivals]
-    reached = [from_first[subject] for subject in subjects]
-    rows = _LOCK.all(session, source=source, subjects=subjects, reached=reached, ids=ids)
+    expected = [from_first[subject] for subject in subjects]
+    rows = _LOCK.all(session, source=source, subjects=subjects, expected=expected, ids=ids)
     locked = [row for row in rows if row.subject]
     written = {row.subject: row.taken_sequence for row in locked}
     taken = written | {row.subject: 0 for row in locked if row.is_new}
@@ -432,7 +432,7 @@ def _receipts(arrivals: Sequence[Arrival], plan: _Plan, before: Mapping[UUID, An
     return receipts
 
 
-def _stored(row: Any) -> Arrival:  # noqa: ANN401  # a row of _HELD
+def _stored(row: Any) -> Arrival:  # noqa: ANN401  # a row of _FOUND
     return Arrival(row.id, row.content, row.digest, Message.model_validate(orjson.loads(row.content)))
 
 
@@ -442,8 +442,8 @@ _LOCK = Query(
     sa.text("""
         WITH locked AS (
             INSERT INTO exchange_incoming (source, subject, taken_sequence)
-            SELECT :source, subject, reached
-            FROM unnest(CAST(:subjects AS uuid[]), CAST(:reached AS bigint[])) AS new (subject, reached)
+            SELECT :source, subject, expected
+            FROM unnest(CAST(:subjects AS uuid[]), CAST(:expected AS bigint[])) AS new (subject, expected)
             ON CONFLICT (source, subject) DO UPDATE SET taken_sequence = exchange_incoming.taken_sequence
             RETURNING new.subject, new.taken_sequence, new.erased_at, old.subject IS NULL AS is_new
         )

@@ -1,11 +1,13 @@
 """Owing a message: it is written in the transaction of the change that it tells of, or neither is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import cast
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -25,6 +27,9 @@ MESSAGE_BYTES = BATCH_BYTES - len(b'{"messages":[]}')
 
 RECOVERING = "exchange recovering"
 """Set in the info of sessions that may owe messages although their peer waits for a recovery: the recovery's own."""
+
+# A transaction that takes longer from its first message to its commit would leave too little of the lease.
+_HANDED_WITHIN_SECONDS = 1.0
 
 _SENDER = "exchange sender"
 _OWED = "exchange owed"
@@ -121,7 +126,7 @@ def owe(
             f"A message of type {kind.name} has {len(content)} bytes, more than {MESSAGE_BYTES}."
         )
     owed = Owed(message.id, subject, sequence, kind.name, content.decode(), digest_of(content))
-    if reservation and not reservation.has_room(len(content)):
+    if reservation and not reservation.takes(len(content)):
         reservation = None
     is_claimed = _OWE.scalar(
         session,
@@ -133,6 +138,7 @@ def owe(
         lease=reservation and reservation.lease,
         lease_seconds=reservation and reservation.terms.lease_seconds,
         leased_at=reservation and reservation.terms.clock and reservation.terms.clock(),
+        already=len(reservation.messages) if reservation else 0,
     )
     if reservation and is_claimed:
         reservation.add(owed, len(content))
@@ -148,18 +154,13 @@ def _reservation(session: Session, handover: Handover, peer: str) -> Reservation
     reserved: dict[str, Reservation] = session.info.setdefault(_RESERVED, {})
     if peer not in reserved and (made := handover.reserve(peer)):
         reserved[peer] = made
-    found = reserved.get(peer)
-    return None if found and found.handed else found
+    return reserved.get(peer)
 
 
 def let_it_be_claimed(session: Session) -> None:
     """Hand nothing over of what this transaction has owed so far, as it was changed since: relays are to read it."""
-    reserved = _reserved(session)
-    written = [owed.id for one in reserved for owed in one.messages]
-    if written:
-        _RELEASE.run(session, ids=written)
-        session.info[_OWED] = True
-    _end(session, reserved, committed=False)
+    for reservation in session.info.get(_RESERVED, {}).values():
+        reservation.withheld = True  # and no more than that, as this may be under a savepoint
 
 
 def wake_after_commit(session: Session) -> None:
@@ -168,41 +169,58 @@ def wake_after_commit(session: Session) -> None:
 
 
 def _hand_over(session: Session) -> None:
-    """Let a relay make ready what the transaction owes, while it is committed; the end of a savepoint is no commit."""
+    """Let a relay make ready what the transaction owes, while it is committed; the end of a savepoint is no commit.
+
+    After a statement that failed, the server would roll back where it is told to commit, and say that all went well.
+    """
+    reserved: dict[str, Reservation] = session.info.get(_RESERVED, {})
+    if not reserved or session.in_nested_transaction():
+        return
+    sender: Sender = session.info[_SENDER]
+    session.flush()  # whatever that waits for, the relay need not
+    driver = cast("psycopg.Connection[object]", session.connection().connection.driver_connection)
+    if driver.info.transaction_status is not psycopg.pq.TransactionStatus.INTRANS:
+        _end(session, committed=False)
+        return
+    for peer, reservation in list(reserved.items()):
+        in_time = not reservation.withheld and reservation.age_seconds() < _HANDED_WITHIN_SECONDS
+        if reservation.messages and in_time and sender.handover.hand(reservation):
+            sender.bell.nudge()
+            continue
+        if reservation.messages:
+            _RELEASE.run(session, ids=[owed.id for owed in reservation.messages])
+            session.info[_OWED] = True
+        sender.handover.end(reserved.pop(peer), committed=False)
+
+
+def _committed(session: Session) -> None:
     if session.in_nested_transaction():
         return
     sender: Sender = session.info[_SENDER]
     for reservation in session.info.get(_RESERVED, {}).values():
-        if reservation.messages:
+        # A savepoint was still open before the commit, which has ended it.
+        if reservation.messages and not reservation.handed and not reservation.withheld:
             sender.handover.hand(reservation)
-            sender.bell.nudge()
-
-
-def _committed(session: Session) -> None:
-    if not session.in_nested_transaction():
-        _end(session, _reserved(session), committed=True)
+    _end(session, committed=True)
 
 
 def _ring(session: Session, transaction: SessionTransaction) -> None:
     """Ring when the outermost transaction has ended; after a rollback relays just find nothing."""
     if transaction.parent is not None:
         return
-    _end(session, _reserved(session), committed=False)
+    _end(session, committed=False)
     if session.info.pop(_OWED, False):
         sender: Sender = session.info[_SENDER]
         sender.bell.ring()
 
 
-def _reserved(session: Session) -> Sequence[Reservation]:
-    """What this transaction has reserved; it is to be ended now."""
+def _end(session: Session, *, committed: bool) -> None:
+    """Tell relays what became of the transaction, where they were handed anything."""
+    sender: Sender = session.info[_SENDER]
     reserved: dict[str, Reservation] = session.info.pop(_RESERVED, {})
-    return [*reserved.values()]
-
-
-def _end(session: Session, reservations: Iterable[Reservation], *, committed: bool) -> None:
-    for reservation in reservations:
-        sender: Sender = session.info[_SENDER]
+    for reservation in reserved.values():
         sender.handover.end(reservation, committed=committed)
+        sender.bell.nudge()
 
 
 _NEXT_SEQUENCE = Query(
@@ -231,7 +249,10 @@ _OWE = Query(
                                       + make_interval(secs => :lease_seconds) END
         FROM (
             SELECT CAST(:lease AS uuid) IS NOT NULL
-                AND EXISTS (SELECT FROM exchange_peers WHERE code = :peer AND failures = 0 AND pause IS NULL)
+                AND EXISTS (
+                    SELECT FROM exchange_peers
+                    WHERE code = :peer AND failures = 0 AND pause IS NULL AND batch_limit > :already
+                )
                 AND NOT EXISTS (
                     SELECT FROM exchange_outbox
                     WHERE peer = :peer AND subject = CAST(:subject AS uuid) AND state IN ('queued', 'dead')

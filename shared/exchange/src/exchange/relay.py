@@ -81,6 +81,8 @@ class Round(Enum):
     """Receipts were recorded; more may be due."""
     FAILED = "failed"
     """A request was made, and brought no receipts."""
+    LET_GO = "let_go"
+    """What was handed over came too late to be sent under its lease."""
 
 
 class _Claimed(NamedTuple):
@@ -108,6 +110,9 @@ class _Gate(NamedTuple):
         """Whether one message goes out instead of the whole backlog."""
         return self.failures > 0 or self.pause is not None
 
+
+# A commit takes a few milliseconds; one that waits for a lock or a disk does not keep others waiting.
+_COMMIT_SECONDS = 0.25
 
 _WELL = _Gate(failures=0, pause=None, batch_limit=BATCH_MESSAGES, open=True)
 
@@ -206,22 +211,24 @@ class Relay:
         bell, handover = self._exchange.bell, self._exchange.handover
         look_at = claim_at = 0.0
         heard, more = bell.heard(), True
-        while not stop.is_set():
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + self._settings.look_back_seconds
-                if not self._look_back(peer):
-                    look_at = 0.0
-                    stop.wait(self._settings.poll_seconds)
-                    continue
-            if handover.has(peer.code):
-                self._whatever_happens(self.round_of_handed, peer, stop)
-            elif more or heard != bell.heard() or time.monotonic() >= claim_at:
-                heard = bell.heard()
-                more = self._whatever_happens(self.round, peer, stop) is not Round.IDLE
-                claim_at = time.monotonic() + self._settings.poll_seconds
-            else:
-                with self.standing_by(peer):
-                    bell.wait(heard, claim_at - time.monotonic(), beside=lambda: handover.has(peer.code))
+        with handover.serving(peer.code):
+            while not stop.is_set():
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + self._settings.look_back_seconds
+                    if not self._look_back(peer):
+                        look_at = 0.0
+                        stop.wait(self._settings.poll_seconds)
+                        continue
+                if handover.has(peer.code):
+                    more = self._whatever_happens(self.round_of_handed, peer, stop) is not Round.IDLE or more
+                elif more or heard != bell.heard() or time.monotonic() >= claim_at:
+                    heard = bell.heard()
+                    more = self._whatever_happens(self.round, peer, stop) is not Round.IDLE
+                    claim_at = time.monotonic() + self._settings.poll_seconds
+                else:
+                    with self.standing_by(peer):
+                        bell.wait(heard, claim_at - time.monotonic(), beside=lambda: handover.has(peer.code))
+        self._whatever_happens(self.round_of_handed, peer, stop)  # what was handed over before nobody served any more
 
     def standing_by(self, peer: Peer) -> AbstractContextManager[None]:
         """While this relay waits for something to send, transactions of this process may hand it over."""
@@ -271,18 +278,28 @@ class Relay:
     def round_of_handed(self, peer: Peer) -> Round:
         """Send and record what a transaction of this process hands over, once it is committed.
 
-        Let go if that takes so long that the lease might end before the request does.
+        A commit that is not over soon is not waited for: another round sends it. What has become so late that its lease
+        might end before the request does, is let go, to be claimed at once.
         """
-        handed = self._exchange.handover.take(peer.code)
+        handover = self._exchange.handover
+        handed = handover.take(peer.code)
         if handed is None:
             return Round.IDLE
         batch = [_Claimed(*owed, attempts=0, fresh=True) for owed in handed.messages]
         dispatch = _Dispatch(peer, _WELL, handed.lease, batch, ())
         now = utc_now()
         request = self._courier.prepare(peer, dispatch.contents(), now=now)
-        if not handed.is_committed(self._settings.lease_seconds - self._settings.timeout_seconds):
+        if not handed.is_over.wait(_COMMIT_SECONDS):
+            handover.put_back(handed)
             return Round.IDLE
-        return self._record(dispatch, self._courier.send(peer, request, now=now))
+        handover.close(handed)
+        if not handed.committed:
+            return Round.IDLE
+        if handed.age_seconds() + self._settings.timeout_seconds < handed.terms.lease_seconds:
+            return self._record(dispatch, self._courier.send(peer, request, now=now))
+        with self._at_once() as session:
+            self._settle(session, dispatch._replace(batch=(), rest=batch), ())
+        return Round.LET_GO
 
     def _claim(self, peer: Peer) -> _Dispatch | None:
         lease = uuid4()
