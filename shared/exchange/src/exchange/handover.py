@@ -24,8 +24,8 @@ from schemas import BATCH_BYTES
 _BATCH = len(b'{"messages":[]}')
 
 
-class Owed(NamedTuple):
-    """A message as it was written to the outbox."""
+class Claimed(NamedTuple):
+    """A message that somebody is to send: its row in the outbox; `fresh` when it passes those that wait for longer."""
 
     id: UUID
     subject: UUID
@@ -33,6 +33,8 @@ class Owed(NamedTuple):
     type: str
     content: str
     digest: str
+    attempts: int = 0
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Reservation:
     peer: str
     terms: Terms
     lease: UUID = field(default_factory=uuid4)
-    messages: list[Owed] = field(default_factory=list, repr=False)
+    messages: list[Claimed] = field(default_factory=list, repr=False)
     withheld: bool = False
     handed: bool = False
     taken: bool = False
@@ -74,9 +76,9 @@ class Reservation:
         room = len(self.messages) < self.terms.at_most and self._bytes + size + 1 <= BATCH_BYTES
         return room and not self.handed and not self.withheld
 
-    def add(self, owed: Owed, size: int) -> None:
+    def add(self, message: Claimed, size: int) -> None:
         """This message was written with the lease, too."""
-        self.messages.append(owed)
+        self.messages.append(message)
         self._bytes += size + 1
 
     def age_seconds(self) -> float:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, SessionTransaction
 
 from exchange.canonical import canonical, digest_of
-from exchange.handover import Handover, Owed, Reservation
+from exchange.handover import Claimed, Handover, Reservation
 from exchange.waking import Bell
 from schemas import BATCH_BYTES, Message, Wire, type_of
 from servicekit.database import Query, Sessions
@@ -125,13 +125,18 @@ def owe(
         raise MessageTooLargeError(
             f"A message of type {kind.name} has {len(content)} bytes, more than {MESSAGE_BYTES}."
         )
-    owed = Owed(message.id, subject, sequence, kind.name, content.decode(), digest_of(content))
+    written = Claimed(message.id, subject, sequence, kind.name, content.decode(), digest_of(content))
     if reservation and not reservation.takes(len(content)):
         reservation = None
     is_claimed = _OWE.scalar(
         session,
-        **owed._asdict(),
+        id=written.id,
         peer=to,
+        subject=subject,
+        sequence=sequence,
+        type=written.type,
+        content=written.content,
+        digest=written.digest,
         request_id=message.requestid,
         now=now,
         expires_at=now + RETRIED_FOR,
@@ -141,7 +146,7 @@ def owe(
         already=len(reservation.messages) if reservation else 0,
     )
     if reservation and is_claimed:
-        reservation.add(owed, len(content))
+        reservation.add(written, len(content))
     else:
         session.info[_OWED] = True
     return message.id

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from exchange.delivering import Courier, Delivered, Failure, Undelivered
 from exchange.fetching import Enquirer
-from exchange.handover import Terms
+from exchange.handover import Claimed, Terms
 from exchange.metrics import ExchangeMetrics
 from exchange.parties import Exchange, Peer
 from exchange.restored import look_back, recognise, waiting_for_recovery
@@ -85,17 +85,6 @@ class Round(Enum):
     """What was handed over came too late to be sent under its lease."""
 
 
-class _Claimed(NamedTuple):
-    id: UUID
-    subject: UUID
-    sequence: int
-    type: str
-    content: str
-    digest: str
-    attempts: int
-    fresh: bool
-
-
 class _Gate(NamedTuple):
     """How it stands with the peer before a request."""
 
@@ -123,8 +112,8 @@ class _Dispatch(NamedTuple):
     peer: Peer
     gate: _Gate
     lease: UUID
-    batch: Sequence[_Claimed]
-    rest: Sequence[_Claimed]
+    batch: Sequence[Claimed]
+    rest: Sequence[Claimed]
 
     def contents(self) -> list[str]:
         """What the request is to carry."""
@@ -285,8 +274,7 @@ class Relay:
         handed = handover.take(peer.code)
         if handed is None:
             return Round.IDLE
-        batch = [_Claimed(*owed, attempts=0, fresh=True) for owed in handed.messages]
-        dispatch = _Dispatch(peer, _WELL, handed.lease, batch, ())
+        dispatch = _Dispatch(peer, _WELL, handed.lease, handed.messages, ())
         now = utc_now()
         request = self._courier.prepare(peer, dispatch.contents(), now=now)
         if not handed.is_over.wait(_COMMIT_SECONDS):
@@ -298,7 +286,7 @@ class Relay:
         if handed.age_seconds() + self._settings.timeout_seconds < handed.terms.lease_seconds:
             return self._record(dispatch, self._courier.send(peer, request, now=now))
         with self._at_once() as session:
-            self._settle(session, dispatch._replace(batch=(), rest=batch), ())
+            self._settle(session, dispatch._replace(batch=(), rest=dispatch.batch), ())
         return Round.LET_GO
 
     def _claim(self, peer: Peer) -> _Dispatch | None:
@@ -322,7 +310,7 @@ class Relay:
             session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
             yield session
 
-    def _claim_probe(self, peer: Peer, lease: UUID) -> list[_Claimed]:
+    def _claim_probe(self, peer: Peer, lease: UUID) -> list[Claimed]:
         """One message, claimed together with the right to send it; neither without the other."""
         lease_seconds = self._settings.lease_seconds
         with self._sessions() as session:
@@ -335,7 +323,7 @@ class Relay:
 
     def _claim_due(
         self, session: Session, peer: Peer, lease: UUID, *, at_most: int, probe: bool = False
-    ) -> tuple[_Gate, list[_Claimed]]:
+    ) -> tuple[_Gate, list[Claimed]]:
         """How it stands with the peer, and what was claimed; nothing while its gate is shut, but for a probe."""
         rows = _CLAIM.all(
             session,
@@ -350,7 +338,7 @@ class Relay:
             _REGISTER.run(session, peer=peer.code)
             return self._claim_due(session, peer, lease, at_most=at_most, probe=probe)
         gate = _Gate(*rows[0][: len(_Gate._fields)])
-        return gate, [_Claimed(*row[len(_Gate._fields) :]) for row in rows if row.id is not None]
+        return gate, [Claimed(*row[len(_Gate._fields) :]) for row in rows if row.id is not None]
 
     def _record(self, dispatch: _Dispatch, answer: Delivered | Undelivered) -> Round:
         if isinstance(answer, Delivered):
@@ -367,7 +355,7 @@ class Relay:
         for disposition, count in Counter(it.receipt.disposition for it in outcomes if it.receipt).items():
             self._metrics.receipts.labels(peer.code, disposition).inc(count)
 
-    def _judged(self, message: _Claimed, receipt: Receipt | None) -> _Outcome:
+    def _judged(self, message: Claimed, receipt: Receipt | None) -> _Outcome:
         """What a receipt means for its message. One that is missing is no answer: the message is tried again."""
         if receipt is None:
             return _Outcome(message.id, "failed", self._backoff(message), "the answer holds no receipt for it")
@@ -406,7 +394,7 @@ class Relay:
             messages=len(dispatch.batch),
         )
 
-    def _failed(self, message: _Claimed, answer: Undelivered, *, alone: bool) -> _Outcome:
+    def _failed(self, message: Claimed, answer: Undelivered, *, alone: bool) -> _Outcome:
         """What a request without receipts means for one of its messages.
 
         One that may itself be the reason waits longer each time and is sent by itself from then on, so that it holds
@@ -453,7 +441,7 @@ class Relay:
             elif row.disposition == Disposition.QUARANTINED:
                 log.warning("message quarantined by the peer", peer=peer.code, message_id=str(row.id))
 
-    def _backoff(self, message: _Claimed) -> float:
+    def _backoff(self, message: Claimed) -> float:
         return backoff_seconds(message.attempts + 1, rng=self._rng)
 
     def _peer_backoff(self, failures: int, failure: Failure) -> float:
@@ -471,7 +459,7 @@ class Relay:
         return self._clock() if self._clock else None
 
 
-def _fitting(claimed: Sequence[_Claimed]) -> int:
+def _fitting(claimed: Sequence[Claimed]) -> int:
     """How many of them, from the first on, one request may carry; one always fits."""
     size = len(b'{"messages":[]}')
     for index, message in enumerate(claimed):
