@@ -29,7 +29,7 @@ ROLES = {"center1111": "office", "chumchon": "centre"}
 @contextmanager
 def served(app: FastAPI, listener: socket.socket) -> Iterator[None]:
     """The application over HTTP, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     eventually(lambda: server.started)

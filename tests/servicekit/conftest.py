@@ -202,7 +202,7 @@ def issuer_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(database_url: str, issuer_key: Path) -> FastAPI:
+def app(database_url: str, issuer_key: Path) -> Iterator[FastAPI]:
     """The service of things."""
     settings = ServiceSettings(
         environment="development",
@@ -213,7 +213,7 @@ def app(database_url: str, issuer_key: Path) -> FastAPI:
         issuer_jwks=str(issuer_key.with_name("public.json")),
         cors_origins=("https://front.example",),
     )
-    return create_service(
+    app = create_service(
         settings=settings,
         audience="things",
         title="Things",
@@ -223,6 +223,9 @@ def app(database_url: str, issuer_key: Path) -> FastAPI:
         problems=PROBLEMS,
         migrations_head="0001",
     )
+    yield app
+    for sessions in (app.state.sessions, app.state.read_sessions):
+        sessions.kw["bind"].dispose()
 
 
 @pytest.fixture

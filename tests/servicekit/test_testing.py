@@ -32,9 +32,9 @@ def test_clones_are_migrated_and_independent(databases: Databases) -> None:
         psycopg.connect(one)
 
 
-def test_a_clone_goes_even_while_somebody_is_connected(databases: Databases) -> None:
-    """A connection that a test forgot does not keep its database alive."""
-    with databases.empty() as url:
+def test_a_connection_that_a_test_forgot_fails_that_test(databases: Databases) -> None:
+    """It does not keep its database alive either."""
+    with pytest.raises(AssertionError, match="left open"), databases.empty() as url:
         forgotten = psycopg.connect(url)
     with forgotten, pytest.raises(psycopg.OperationalError):
         forgotten.execute("SELECT 1")

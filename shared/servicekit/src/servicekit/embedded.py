@@ -105,9 +105,14 @@ class Server:
             if not exist_ok:
                 raise
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database if it exists, closing the connections to it."""
-        self.run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    def drop_database(self, name: str, *, force: bool = True) -> None:
+        """Drop a database if it exists, closing the connections to it, or waiting 5 s for their end without `force`.
+
+        Raises:
+            psycopg.errors.ObjectInUse: there are still connections, and `force` is false.
+        """
+        statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+        self.run(statement + sql.SQL(" WITH (FORCE)") if force else statement)
 
     def run(self, statement: sql.SQL | sql.Composed) -> None:
         """Run a statement outside any transaction, in the database that `base` names."""

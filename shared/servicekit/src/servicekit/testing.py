@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from uuid import uuid4
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -70,13 +71,24 @@ class Template:
 
     @contextlib.contextmanager
     def clone(self) -> Iterator[str]:
-        """The URL of a fresh copy, dropped at the end of the `with` whoever is still connected to it."""
+        """The URL of a fresh copy, dropped at the end of the `with`.
+
+        Raises:
+            AssertionError: somebody was still connected then; left alone, that connection would be found as garbage
+                one day and fail whatever test runs at that moment.
+        """
         name = f"{self.name}_{uuid4().hex[:12]}"
         self.server.create_database(name, template=self.name)
         try:
             yield self.server.url(name)
-        finally:
+        except BaseException:
             self.server.drop_database(name)
+            raise
+        try:
+            self.server.drop_database(name, force=False)
+        except psycopg.errors.ObjectInUse:
+            self.server.drop_database(name)
+            raise AssertionError(f"Connections to {name} were left open: dispose of their engine.") from None
 
 
 @dataclass(frozen=True)
