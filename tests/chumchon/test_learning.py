@@ -18,10 +18,11 @@ from chumchon.confirmations import confirmations
 from chumchon.intake.actions import register_case
 from chumchon.intake.bodies import NewCase
 from chumchon.routing.actions import route_case
+from chumchon.routing.examples import Example
 from chumchon.routing.learning import NothingToLearn, Trained, is_better, learn, split
 from chumchon.routing.registry import activate, save_model
 from chumchon.routing.schedule import claim_training, run_training
-from chumchon.routing.training import Example, Figures, train
+from chumchon.routing.training import Figures, train
 from chumchon.rulebook import routing_basis
 from chumchon.steps import case_to_change
 from chumchon.work_groups import OTHER, Topic
@@ -226,7 +227,7 @@ def test_what_is_not_ours_is_other(office: Office, centre: Centre, reason: str, 
 
 
 def test_a_model_is_put_in_force_and_rolled_back_step_by_step(office: Office) -> None:
-    """Each rollback goes one step further back, to the rules alone in the end; every step is kept."""
+    """Each rollback goes one step further back, to the first day in the end; every step is kept."""
     kept(office), kept(office)
     for version in (1, 2):
         body = {"reason": "ลองรุ่นนี้"}
@@ -341,7 +342,7 @@ def test_the_commands(
     assert "version 1 is in force" in said("train")
     assert "nothing was trained" in said("train")
     assert "*   1" in said("models")
-    assert "in force: the rules alone" in said("rollback", "--reason", "ทดสอบ")
+    assert "in force: the first day's" in said("rollback", "--reason", "ทดสอบ")
     assert "no model is in force" in said("rollback", "--reason", "ทดสอบ")
     assert "version 1 is in force" in said("activate", "1", "--reason", "ทดสอบ")
     assert "there is no version 7" in said("activate", "7", "--reason", "ทดสอบ")

@@ -51,7 +51,7 @@ def test_a_person_routes_from_triage(office: Office) -> None:
         seen["topic"],
         seen["routing"]["method"],
     )
-    assert [("rule", True, None), ("person", False, "โทรถามแล้ว")] == [
+    assert [("model", True, None), ("person", False, "โทรถามแล้ว")] == [
         (it["method"], it["abstained"], it["reason"]) for it in office.done("GET", path)["items"]
     ]
 

@@ -80,7 +80,7 @@ def test_a_fax_is_a_case(office: Office, faxes: FolderReader, folder: Path) -> N
     (folder / "026299227_035241234_20261005T091500.tif").write_bytes(tiff(3))
     assert 1 == faxes.take_all()
     case = only_case(office)
-    assert ("fax", "new") == (case["channel"], case["state"])
+    assert ("fax", "new", []) == (case["channel"], case["state"], case["routing"]["proposals"])
     assert {"sender_number": "+6635241234", "received_on_number": "+6626299227", "pages": 3} == case["evidence"]
     (file,) = office.done("GET", f"/cases/{case['id']}/files")["items"]
     assert ("scan", "image/tiff", 3) == (file["kind"], file["media_type"], file["pages"])

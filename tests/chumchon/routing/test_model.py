@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from chumchon.routing import training
+from chumchon.routing.examples import Example
 from chumchon.routing.model import NEVER_ALONE, TrainedModel, features_of
 from chumchon.routing.rules import Method, first_rules, route
 from chumchon.routing.texts import CaseText
-from chumchon.routing.training import Example, Figures, judge, train
+from chumchon.routing.training import Figures, judge, train
 from chumchon.work_groups import OTHER, Topic, work_group_of
 
 PLACES = ["บ้านหนองบัว", "ตำบลท่าทราย", "ชุมชนวัดใหม่", "หมู่ 4", "บ้านโคกสูง", "ชุมชนริมน้ำ"]
@@ -169,6 +170,17 @@ def test_what_has_a_label_is_not_also_read_without_it() -> None:
     """A text that people judged is an example alone."""
     texts = [example.text for example in EXAMPLES]
     assert train(EXAMPLES, TERMS)[0].to_bytes() == train(EXAMPLES, TERMS, unlabelled=texts)[0].to_bytes()
+
+
+def test_first_examples_teach_and_are_not_counted() -> None:
+    """They count as much as an example at first; what people decided of the same text stands."""
+    first = [Example("ปลากัดลายหม้อ", "training"), Example(EXAMPLES[0].text, "sufficiency_economy")]
+    text = CaseText("ปลากัดลายหม้อ")
+    without, _ = train(EXAMPLES, TERMS)
+    model, figures = train(EXAMPLES, TERMS, first=first)
+    assert len({example.text for example in EXAMPLES}) == figures.examples
+    assert model.read(text).probabilities[Topic.TRAINING] > without.read(text).probabilities[Topic.TRAINING]
+    assert train(EXAMPLES, TERMS, first=first[:1])[0].to_bytes() == model.to_bytes()
 
 
 def test_equal_texts_count_once() -> None:

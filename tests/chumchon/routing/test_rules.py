@@ -247,6 +247,7 @@ class FakeModel:
 
     reading: Told
     threshold: float = 0.8
+    taught_by_people: bool = True
 
     def read(self, text: CaseText) -> Told:
         """Say what was told, whatever the text."""
@@ -261,6 +262,15 @@ def test_a_sure_model_decides() -> None:
     assert (Topic.TRAINING, WorkGroup.ACADEMIC, Method.MODEL) == (routing.topic, routing.work_group, routing.method)
     assert routing.confidence == pytest.approx(0.85)
     assert (TermWeight("training", 1.0),) == routing.terms
+
+
+def test_until_people_have_taught_a_model_the_rules_have_the_first_word() -> None:
+    """Then their terms are what a decision is laid to; whatever they leave open, a sure model still decides."""
+    model = FakeModel(Told({"sufficiency_economy": 0.85, "complaints": 0.15}), taught_by_people=False)
+    by_rules = route("สมัครอบรมหลักสูตรผู้นำ", first_rules(), model)
+    assert (WorkGroup.ACADEMIC, Method.RULE) == (by_rules.work_group, by_rules.method)
+    by_model = route("เรื่องทั่วไป", first_rules(), model)
+    assert (Topic.SUFFICIENCY_ECONOMY, Method.MODEL) == (by_model.topic, by_model.method)
 
 
 def test_rules_decide_where_an_unsure_model_agrees() -> None:

@@ -70,7 +70,7 @@ class RoutingView(View):
     decided_by: str | None
     decided_at: datetime
     rules_version: int | None
-    model_version: int | None = Field(description="The model that was asked; null where the rules decided alone.")
+    model_version: int | None = Field(description="The trained model that was asked; null before there was one.")
 
 
 class ReferralView(View):

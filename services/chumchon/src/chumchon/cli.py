@@ -211,7 +211,7 @@ def _database(purpose: str) -> AbstractContextManager[Sessions]:
 
 
 def _basis(version: int | None) -> str:
-    return "the rules alone" if version is None else f"version {version}"
+    return "the first day's" if version is None else f"version {version}"
 
 
 @cli.command()

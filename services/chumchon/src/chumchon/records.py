@@ -177,7 +177,7 @@ class RoutingModel(Record):
     figures: Mapped[dict[str, Any]]
     """How it did on the examples held back."""
     compared_with: Mapped[int | None] = mapped_column(sa.ForeignKey("routing_models.version"))
-    """The model then in force; null: the rules alone."""
+    """The model then in force; null: that of the first day."""
     compared_figures: Mapped[dict[str, Any]]
     """How that did on the same examples."""
     model: Mapped[bytes] = mapped_column(deferred=True)

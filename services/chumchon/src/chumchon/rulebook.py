@@ -1,4 +1,4 @@
-"""What routing goes by now: the rules in force, and beside them the model in force or what the terms alone teach.
+"""What routing goes by now: the rules in force, and beside them the model in force or that of the first day.
 
 Each version of either is immutable, so a process reads and compiles it once; which versions are in force is asked with
 every case, in one cheap statement, so that all processes change over at once.
@@ -52,8 +52,7 @@ Value = TypeVar("Value")
 class RoutingBasis(NamedTuple):
     """One version of the rules, and the model beside them.
 
-    `model_version` is None where no trained model is in force: then the rules decide, and `model` is what their terms
-    teach, which only seconds them.
+    `model_version` is None where no trained model is in force: then `model` is that of the first day.
     """
 
     rules_version: int

@@ -185,7 +185,7 @@ def take_paper(session: Session, paper: Paper, desk: Desk, *, now: datetime) -> 
     """Open the case of a paper, and remember that it was taken in, in the caller's transaction."""
     new = _case_of(paper, received_at=not_later(paper.arrived_at, now))
     due_at = desk.deadlines.due_at(new.received_at or now)
-    opened = register_case(session, new, by=SCANNER, client_id=None, due_at=due_at, now=now)
+    opened = register_case(session, new, by=SCANNER, client_id=None, due_at=due_at, now=now, unread=not paper.scan.text)
     add_files(session, opened.id, paper.files, now=now)
     session.add(TakenFile(folder=paper.channel, name=paper.name, sha256=paper.sha256, case_id=opened.id, taken_at=now))
 

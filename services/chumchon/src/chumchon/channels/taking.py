@@ -235,8 +235,9 @@ def _open_mail(
 def _open_fax(session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, now: datetime) -> Opened:
     sender, line = fax_numbers(mail.subject, mail.text, *(file.filename for file in mail.attachments))
     received_at = not_later(arrival.received_at, now)
-    new = fax_case(sender=sender, line=line, scan=arrival.fax or Scan(None, ""), received_at=received_at)
-    return _register(session, new, desk, now=now)
+    scan = arrival.fax or Scan(None, "")
+    new = fax_case(sender=sender, line=line, scan=scan, received_at=received_at)
+    return _register(session, new, desk, unread=not scan.text, now=now)
 
 
 def _open_unreadable(session: Session, arrival: Arrival, desk: Desk, *, now: datetime) -> Opened:
@@ -248,7 +249,7 @@ def _open_unreadable(session: Session, arrival: Arrival, desk: Desk, *, now: dat
         received_at=not_later(arrival.received_at, now),
         evidence=EmailEvidence(message_id=_made_up(arrival), from_address=None),
     )
-    return _register(session, new, desk, now=now)
+    return _register(session, new, desk, unread=True, now=now)
 
 
 def fax_case(*, sender: str | None, line: str | None, scan: Scan, received_at: datetime) -> NewCase:
@@ -264,9 +265,11 @@ def fax_case(*, sender: str | None, line: str | None, scan: Scan, received_at: d
     )
 
 
-def _register(session: Session, new: NewCase, desk: Desk, *, by: str = READER, now: datetime) -> Opened:
+def _register(
+    session: Session, new: NewCase, desk: Desk, *, by: str = READER, unread: bool = False, now: datetime
+) -> Opened:
     due_at = desk.deadlines.due_at(new.received_at or now)
-    return register_case(session, new, by=by, client_id=None, due_at=due_at, now=now)
+    return register_case(session, new, by=by, client_id=None, due_at=due_at, now=now, unread=unread)
 
 
 def _recorded_by_hand(session: Session, mail: Mail) -> UUID | None:

@@ -42,9 +42,16 @@ class Opened:
 
 
 def register_case(
-    session: Session, new: NewCase | NewPublicCase, *, by: str, client_id: str | None, due_at: datetime, now: datetime
+    session: Session,
+    new: NewCase | NewPublicCase,
+    *,
+    by: str,
+    client_id: str | None,
+    due_at: datetime,
+    now: datetime,
+    unread: bool = False,
 ) -> Opened:
-    """Record a case from a channel of our own, and route it, in the caller's transaction.
+    """Record a case from a channel of our own, and route it unless it is `unread`, in the caller's transaction.
 
     Raises:
         MailAlreadyRecorded: its mail is a case already.
@@ -63,7 +70,7 @@ def register_case(
     }
     complainant = new.complainant.model_dump() if new.complainant else None
     try:
-        (opened,) = open_cases(session, [CaseToOpen(case, complainant, referral=None)], now=now)
+        (opened,) = open_cases(session, [CaseToOpen(case, complainant, referral=None, unread=unread)], now=now)
     except sa.exc.IntegrityError as error:
         if taken_twice(error) == "cases_message_id":
             raise MailAlreadyRecorded from error

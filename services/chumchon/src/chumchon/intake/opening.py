@@ -23,11 +23,15 @@ from thaikit.numbers import with_check_character
 
 
 class CaseToOpen(NamedTuple):
-    """What is known of a case before it is numbered and routed, by column."""
+    """What is known of a case before it is numbered and routed, by column.
+
+    One that is `unread` has no words but ours: people route it when they have read it.
+    """
 
     case: Mapping[str, Any]
     complainant: Mapping[str, Any] | None
     referral: Mapping[str, Any] | None
+    unread: bool = False
 
 
 def open_cases(session: Session, cases: Sequence[CaseToOpen], *, now: datetime) -> list[tuple[UUID, str]]:
@@ -40,7 +44,8 @@ def open_cases(session: Session, cases: Sequence[CaseToOpen], *, now: datetime) 
     rows: defaultdict[type[Record], list[Mapping[str, Any]]] = defaultdict(list)
     opened = []
     for new, case_number in zip(cases, _next_case_numbers(session, len(cases), now), strict=True):
-        routing = route(f"{new.case['subject']}\n{new.case['details']}", basis.rules, basis.model)
+        said = "" if new.unread else f"{new.case['subject']}\n{new.case['details']}"
+        routing = route(said, basis.rules, basis.model)
         case_id, routing_id = uuid7(), uuid7()
         rows[Case].append(
             {

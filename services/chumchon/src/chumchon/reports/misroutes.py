@@ -114,7 +114,7 @@ class MisroutesByMethod(Misroutes):
     """Of the cases that rules or a model decided."""
 
     method: Method
-    model_version: int | None = Field(description="The model that was asked; null: there was none.")
+    model_version: int | None = Field(description="The trained model that was asked; null: there was none yet.")
 
 
 class MisrouteReport(View):

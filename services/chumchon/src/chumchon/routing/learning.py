@@ -8,7 +8,7 @@ Loads scikit-learn: for the training command, not for the service.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -22,12 +22,13 @@ from sqlalchemy.orm import Session
 from chumchon.codes import TrainingOutcome
 from chumchon.confirmations import confirmations, unconfirmed
 from chumchon.records import Case, RoutingModel
+from chumchon.routing.examples import Example, first_examples
 from chumchon.routing.model import TrainedModel
 from chumchon.routing.registry import activate, save_model
-from chumchon.routing.rules import CLEAR_SHARE, Rules, shares_of
+from chumchon.routing.rules import Rules
 from chumchon.routing.texts import CaseText
-from chumchon.routing.training import FEW, Example, Figures, judge, train
-from chumchon.rulebook import RoutingBasis, routing_basis
+from chumchon.routing.training import FEW, Figures, judge, train
+from chumchon.rulebook import routing_basis
 from chumchon.work_groups import OTHER, Topic, work_group_of
 from servicekit.database import Query, Sessions
 
@@ -36,9 +37,8 @@ LEARN_FROM: Final = 20_000
 LEARN_BESIDE: Final = 5_000
 """So many of the newest cases that nobody has confirmed tell how people write, while confirmations are few."""
 _HELD_BACK_OF: Final = 5
-_LABELS: Final = (*(topic.value for topic in Topic), OTHER)
 # Part of what a model is made of: to be changed when training changes, so that old examples are learned from again.
-_TRAINING: Final = 3
+_TRAINING: Final = 4
 
 _newest = Query(confirmations.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_FROM))
 _newest_unconfirmed = Query(unconfirmed.order_by(Case.received_at.desc(), Case.id.desc()).limit(LEARN_BESIDE))
@@ -84,9 +84,9 @@ def learn(sessions: Sessions, *, by: str, now: datetime) -> Trained:
     # What is held back is not to be seen, not even without its label.
     judged_by = {example.text for example in held_back}
     beside = [text for text in beside if text not in judged_by]
-    model, _ = train(learned, basis.rules.labels, unlabelled=beside, group_of=_group_of)
-    figures = _judged_model(held_back, model)
-    compared = _judged_basis(held_back, basis)
+    model, _ = train(learned, basis.rules.labels, first=first_examples(), unlabelled=beside, group_of=_group_of)
+    figures = _judged(held_back, model)
+    compared = _judged(held_back, basis.model)
     better = is_better(figures, compared)
     with sessions.begin() as session:
         version = save_model(
@@ -148,22 +148,11 @@ def _material(examples: Sequence[Example], rules: Rules) -> bytes:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
-def _judged_basis(held_back: Sequence[Example], basis: RoutingBasis) -> Figures:
-    if basis.model_version is not None:
-        return _judged_model(held_back, basis.model)
-    figures = _judged(held_back, _LABELS, lambda text: shares_of(text, basis.rules))
-    return replace(figures, threshold=CLEAR_SHARE)
-
-
-def _judged_model(held_back: Sequence[Example], model: TrainedModel) -> Figures:
-    figures = _judged(held_back, model.labels, lambda text: model.read(CaseText(text)).probabilities)
+def _judged(held_back: Sequence[Example], model: TrainedModel) -> Figures:
+    told = [model.read(CaseText(example.text)).probabilities for example in held_back]
+    probabilities = np.array([[one[label] for label in model.labels] for one in told])
+    figures = judge(model.labels, probabilities, np.array([example.label for example in held_back]), _group_of)
     return replace(figures, threshold=model.threshold)
-
-
-def _judged(held_back: Sequence[Example], labels: Sequence[str], read: Callable[[str], Mapping[str, float]]) -> Figures:
-    told = [read(example.text) for example in held_back]
-    probabilities = np.array([[one[label] for label in labels] for one in told])
-    return judge(labels, probabilities, np.array([example.label for example in held_back]), _group_of)
 
 
 def _group_of(label: str) -> str:
@@ -171,4 +160,4 @@ def _group_of(label: str) -> str:
 
 
 def _named(version: int | None) -> str:
-    return "the rules alone" if version is None else f"version {version}"
+    return "the first day's" if version is None else f"version {version}"

@@ -163,6 +163,11 @@ class TrainedModel:
         except (OSError, KeyError, EOFError) as error:
             raise ValueError("not a stored routing model") from error
 
+    @property
+    def taught_by_people(self) -> bool:
+        """Whether it has learned what people decided; the model of the first day has not, and knows no words."""
+        return not self.runs_alone
+
     def read(self, text: CaseText) -> "ModelReading":
         """Judge one text."""
         return ModelReading(self, text)

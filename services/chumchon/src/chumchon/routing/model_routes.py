@@ -41,7 +41,7 @@ class ModelView(View):
     learned_from: int = Field(description="Confirmed cases that it has learned from.", examples=[1648])
     outcome: TrainingOutcome
     figures: FiguresView
-    compared_with: int | None = Field(description="The model then in force; null: the rules alone.")
+    compared_with: int | None = Field(description="The model then in force; null: that of the first day.")
     compared_figures: FiguresView = Field(description="How that did on the same cases.")
     bytes: int
     in_force: bool
@@ -51,7 +51,7 @@ class ActivationView(View):
     """One decision on which model routing asks."""
 
     id: int
-    model_version: int | None = Field(description="Null: none, the rules decide alone.")
+    model_version: int | None = Field(description="Null: none; the rules decide, with the model of the first day.")
     restores: int | None = Field(description="For a rollback, the activation that it goes back to.")
     activated_at: datetime
     activated_by: str

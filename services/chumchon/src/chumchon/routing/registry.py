@@ -138,7 +138,7 @@ def activate(session: Session, version: int, *, reason: str, by: str, now: datet
 
 
 def roll_back(session: Session, *, reason: str, by: str, now: datetime) -> int | None:
-    """Go back to the model that was in force before the present one; its version, None for the rules alone.
+    """Go back to the model that was in force before the present one; its version, None for that of the first day.
 
     A second rollback goes one step further back, not forward again.
 

@@ -66,7 +66,7 @@ class Preview(View):
     terms: list[TermView]
     proposals: list[ProposalView]
     rules_version: int
-    model_version: int | None = Field(description="The model that was asked; null where the rules decide alone.")
+    model_version: int | None = Field(description="The trained model that was asked; null before there was one.")
 
 
 class Routings(View):

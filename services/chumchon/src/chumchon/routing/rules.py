@@ -23,6 +23,8 @@ from thaikit.text import normalise
 CLEAR_SHARE: Final = 0.6
 # And when what speaks for any other group, or for nobody of ours, has no more than this share.
 FAINT_SHARE: Final = 0.15
+# A model seconds rules when it takes their group for more likely than not.
+SECONDED_FROM: Final = 0.5
 # Speaks against every topic, so that one weak term alone routes nothing.
 DOUBT: Final = 1.0
 # A term found with other tone marks than its own still speaks, but not as loud.
@@ -94,6 +96,10 @@ class Model(Protocol):
     @property
     def threshold(self) -> float:
         """The group's probability from which decisions on held-back cases were right often enough."""
+
+    @property
+    def taught_by_people(self) -> bool:
+        """Whether it has learned what people decided; else the rules have the first word."""
 
     def read(self, text: CaseText) -> Reading:
         """Judge one text."""
@@ -289,9 +295,10 @@ def first_rules() -> Rules:
 def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Routing:
     """Decide which topic, and so which work group, answers a text (subject and details).
 
-    The rules decide where next to nothing but one group's terms is found, with enough weight. A model decides where
-    its calibrated confidence suffices; below, the rules do where its likeliest topic is that of the same group. A text
-    that the model takes for none of ours, or of which it knows no word of substance, is left to people.
+    A model decides where its calibrated confidence suffices. The rules decide where next to nothing but one group's
+    terms is found, with enough weight, and the model takes that group for more likely than not; that is asked first
+    until people have taught a model. A text that the model takes for none of ours, or of which it knows no word of
+    substance, is left to people.
     """
     case = CaseText(text) if isinstance(text, str) else text
     weights = dict(rules.matches(case))
@@ -305,12 +312,12 @@ def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Rou
     learned = {topic: reading.probabilities.get(topic.value, 0.0) for topic in Topic}
     group, probability = _best_group(learned)
     ours = reading.knows_words and reading.probabilities.get(OTHER, 0.0) < probability
-    if ours and probability >= model.threshold:
+    both = {topic: (learned[topic] + shares[topic]) / 2 for topic in Topic} if reading.knows_words else shares
+    seconded = ours and clear and by_rules is group and probability >= SECONDED_FROM
+    if ours and probability >= model.threshold and (model.taught_by_people or not seconded):
         return _decision(group, Method.MODEL, probability, learned, reading.reasons)
-    seconded = by_rules is work_group_of(max(learned, key=learned.__getitem__))
-    if ours and clear and seconded:
-        return _decision(by_rules, Method.RULE, share, shares, spoken)
-    both = {topic: (learned[topic] + shares[topic]) / 2 for topic in Topic}
+    if seconded:
+        return _decision(by_rules, Method.RULE, share, both, spoken)
     if model.threshold > 1:
         return _decision(None, Method.RULE, share, both, spoken)
     return _decision(None, Method.MODEL, probability, both, reading.reasons)
@@ -339,15 +346,6 @@ def _decision(
 
 def _by_share(proposal: Proposal) -> float:
     return -proposal.share
-
-
-def shares_of(text: str, rules: Rules) -> dict[str, float]:
-    """What the rules alone make of a text, as a model would tell it: a share for each topic, together 1 with `OTHER`.
-
-    What speaks for `OTHER` are its terms and `DOUBT`: all of it where no term was found.
-    """
-    shares, _ = _shares(weights for _, weights in rules.matches(CaseText(text)))
-    return {**{topic.value: share for topic, share in shares.items()}, OTHER: 1.0 - sum(shares.values())}
 
 
 def _shares(found: Iterable[Mapping[str, float]]) -> tuple[dict[Topic, float], float]:

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.svm import LinearSVC
 
+from chumchon.routing.examples import Example
 from chumchon.routing.model import COMMON_SHARE, NEVER_ALONE, Floats, TrainedModel, features_of, softmax, tf_idf
 from chumchon.routing.texts import CaseText
 
@@ -28,8 +29,8 @@ PENALTY: Final = 0.5
 # What fewer texts than this have is left out, from so many texts on: it is most of the model's size.
 SEEN_IN: Final = 2
 MANY: Final = 1_000
-# How fast the terms' say fades as examples come: a quarter of it is left at this number.
-TERMS_FADE_AT: Final = 3_000
+# How fast fades as examples come what terms and first examples say: a quarter of it is left at this number.
+FADE_AT: Final = 3_000
 # A term is a short text that someone chose with care; it counts as so many examples for each unit of its weight.
 TERM_SAY: Final = 0.5
 # With fewer examples than this, a model also teaches itself by texts that nobody has put under a label: each round it
@@ -53,14 +54,6 @@ _BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A text that a person has put under a label."""
-
-    text: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """How a model did on examples that it had not seen: shares from 0 to 1.
 
@@ -77,20 +70,20 @@ class Figures:
 
 @dataclass(frozen=True)
 class _Material:
-    """All texts as one matrix: the terms first, then the examples, then what nobody has put under a label."""
+    """All texts as one matrix: terms and first examples, then the examples, then what nobody has put under a label."""
 
     numbers: npt.NDArray[np.uint32]
     idf: Floats
     texts: csr_matrix
     labels: Labels
     say: Doubles
-    terms: int
+    given: int
     reach: int
 
     @property
     def examples(self) -> npt.NDArray[np.intp]:
         """The rows of the examples."""
-        return np.arange(self.terms, len(self.labels))
+        return np.arange(self.given, len(self.labels))
 
     @property
     def unlabelled(self) -> npt.NDArray[np.intp]:
@@ -112,18 +105,21 @@ def train(
     examples: Sequence[Example],
     terms: Mapping[str, Mapping[str, float]],
     *,
+    first: Sequence[Example] = (),
     unlabelled: Sequence[str] = (),
     group_of: Callable[[str], str] = str,
 ) -> tuple[TrainedModel, Figures]:
     """A model that has learned from examples and terms, and its figures on examples held back in turn.
 
-    Equal texts count once. From `unlabelled` texts it learns how rare words are and, while examples are few, what else
-    is said beside the words that it knows. `group_of` maps a label to what must be right for a decision to be right.
+    Equal texts count once. What terms and `first` examples say fades as examples come; no figure counts them. From
+    `unlabelled` texts it learns how rare words are and, while examples are few, what else is said beside the words that
+    it knows. `group_of` maps a label to what must be right for a decision to be right.
     Raises ValueError unless there are terms or examples of at least two labels.
     """
     labelled = {example.text: example for example in examples}
     others = [] if len(labelled) >= TEACHES_ITSELF_BELOW else [text for text in unlabelled if text not in labelled]
-    material = _material(list(labelled.values()), terms, list(dict.fromkeys(others)))
+    first = [example for example in first if example.text not in labelled]
+    material = _material(list(labelled.values()), terms, first, list(dict.fromkeys(others)))
     fitted = _fit(material, np.arange(len(material.labels)))
     classes = tuple(map(str, fitted.classes))
     if len(material.examples) < FEW:
@@ -164,15 +160,21 @@ def judge(
 
 
 def _material(
-    examples: Sequence[Example], terms: Mapping[str, Mapping[str, float]], unlabelled: Sequence[str]
+    examples: Sequence[Example],
+    terms: Mapping[str, Mapping[str, float]],
+    first: Sequence[Example],
+    unlabelled: Sequence[str],
 ) -> _Material:
-    written = [(term, label, weight) for label, by in terms.items() for term, weight in by.items() if weight > 0]
-    texts = [*(term for term, _, _ in written), *(example.text for example in examples), *unlabelled]
-    labels = np.array([label for _, label, _ in written] + [example.label for example in examples])
+    given = [
+        *((term, label, weight * TERM_SAY) for label, by in terms.items() for term, weight in by.items() if weight > 0),
+        *((example.text, example.label, 1.0) for example in first),
+    ]
+    texts = [*(text for text, _, _ in given), *(example.text for example in examples), *unlabelled]
+    labels = np.array([label for _, label, _ in given] + [example.label for example in examples])
     if len(np.unique(labels)) < 2:  # noqa: PLR2004  # nothing could be told apart
         raise ValueError("a model needs terms or examples of at least two labels")
-    fading = (TERMS_FADE_AT / (TERMS_FADE_AT + len(examples))) ** 2
-    say = np.array([weight * TERM_SAY * fading for _, _, weight in written] + [1.0] * len(examples))
+    fading = (FADE_AT / (FADE_AT + len(examples))) ** 2
+    say = np.array([said * fading for _, _, said in given] + [1.0] * len(examples))
     reach = REACH if len(examples) >= REGRESSION_FROM else 0
     counted = [_counted(text, reach) for text in texts]
     numbers, seen_in = np.unique(
@@ -182,7 +184,7 @@ def _material(
         kept = seen_in >= (SEEN_IN_OF_MOST if reach else SEEN_IN)
         numbers, seen_in = numbers[kept], seen_in[kept]
     idf = _idf(seen_in, len(texts)).astype(np.float32)
-    return _Material(numbers, idf, _matrix(counted, numbers, idf), labels, say, len(written), reach)
+    return _Material(numbers, idf, _matrix(counted, numbers, idf), labels, say, len(given), reach)
 
 
 def _counted(text: str, reach: int) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]]:
@@ -263,11 +265,11 @@ def _regression(texts: csr_matrix, members: npt.NDArray[np.intp], say: Doubles) 
 
 
 def _held_back(material: _Material, classes: Labels) -> tuple[Doubles, Labels]:
-    """For each example the scores of a model that had not seen it, with the terms and the other examples."""
+    """For each example the scores of a model that had not seen it, with what is given and the other examples."""
     examples = material.examples
     scores = np.zeros((len(examples), len(classes)))
     for seen, unseen in KFold(FOLDS, shuffle=True, random_state=0).split(examples):
-        fitted = _fit(material, np.concatenate([np.arange(material.terms), examples[seen]]))
+        fitted = _fit(material, np.concatenate([np.arange(material.given), examples[seen]]))
         told = fitted.scores(material.texts[examples[unseen]])
         # A label that only unseen examples have cannot be guessed.
         scores[unseen] = told.min(axis=1, keepdims=True)

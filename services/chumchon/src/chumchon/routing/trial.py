@@ -52,7 +52,12 @@ class _ReadOnce:
     """A model that has read its text already, so that two trials of one text cost one reading."""
 
     threshold: float
+    taught_by_people: bool
     reading: Reading
+
+    @classmethod
+    def of(cls, model: Model, text: CaseText) -> "_ReadOnce":
+        return cls(model.threshold, model.taught_by_people, model.read(text))
 
     def read(self, _text: CaseText) -> Reading:
         return self.reading
@@ -75,9 +80,9 @@ def try_rules(cases: Iterable[PastCase[CaseId]], present: Basis, changed: Basis)
     tried = []
     for case in cases:
         text = CaseText(case.text)
-        before = _ReadOnce(present.model.threshold, present.model.read(text))
+        before = _ReadOnce.of(present.model, text)
         same = changed.model is present.model
-        after = before if same else _ReadOnce(changed.model.threshold, changed.model.read(text))
+        after = before if same else _ReadOnce.of(changed.model, text)
         tried.append((case, route(text, present.rules, before), route(text, changed.rules, after)))
     confirmed = [it for it in tried if it[0].method is Method.PERSON and it[0].work_group is not None]
     return Trial(
