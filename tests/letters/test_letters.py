@@ -180,6 +180,21 @@ def test_pages_follow_each_other() -> None:
     assert 3 < len(PdfReader(io.BytesIO(pdf)).pages)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("ขอบคุณค่ะ 😊 ขอทราบระเบียบ", "ขอบคุณค่ะ ◊ ขอทราบระเบียบ"),
+        ("เลขที่ １２３ ข้อ ①", "เลขที่ 123 ข้อ 1"),
+        ("ร้านจีน 中 ❤️", "ร้านจีน ◊ ◊"),
+        ("ที\uf70aดิน ญ\uf70f ก\uf710น ป\uf702 ก\uf718", "ที่ดิน ญญ กัน ปี กุ"),
+        ("ชุม\u200bชน", "ชุมชน"),
+    ],
+)
+def test_what_the_font_lacks_keeps_no_letter_from_its_reader(written: str, read: str) -> None:
+    """Plain forms where there are some, marks of old Thai fonts as marks, ◊ for the rest."""
+    assert read in said(to_pdf(replace(LETTER, subject=written, to=written)))
+
+
 def test_dates_and_digits() -> None:
     """As the regulation on records has them."""
     assert "5 มกราคม 2570" == letter_date(date(2027, 1, 5))

@@ -33,6 +33,12 @@ def test_nothing_that_was_sent_is_echoed(maker: TestClient) -> None:
     assert "1234567890121" not in response.text
 
 
+def test_what_turns_the_direction_of_writing_is_left_out(maker: TestClient) -> None:
+    """It would show other words than were kept; a break between Thai words, unseen as well, does no harm."""
+    made = maker.post("/v1/things", json={"subject": "ก\u202eขค\u202c \u2066ง\u2069 จ\u200bฉ"})
+    assert "กขค ง จ\u200bฉ" == made.json()["subject"]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer", "code"),
     [
@@ -43,6 +49,12 @@ def test_nothing_that_was_sent_is_echoed(maker: TestClient) -> None:
         (b'{"subject": 5}', "/subject", "wrong_type"),
         (b'{"subject": "012345678901234567890"}', "/subject", "too_long"),
         (b'{"subject": "a", "seen_at": "2569-10-01T09:00:00+07:00"}', "/seen_at", "buddhist_year"),
+        (b'{"subject": "a", "seen_at": "0069-10-01T09:00:00+07:00"}', "/seen_at", "too_early"),
+        (b'{"subject": "a", "seen_at": "0001-01-01T00:00:00+14:00"}', "/seen_at", "too_early"),
+        (b'{"subject": "a", "seen_at": 1795401157}', "/seen_at", "wrong_form"),
+        (b'{"subject": "a", "seen_at": "-1"}', "/seen_at", "wrong_form"),
+        (b'{"subject": "a", "seen_at": "1795401157"}', "/seen_at", "wrong_form"),
+        (b'{"subject": "\xe2\x80\x8b \xe2\x81\xa0"}', "/subject", "too_short"),
         (b'{"subject": "a", "seen_on": "2569-10-01"}', "/seen_on", "buddhist_year"),
         (b'{"subject": "a", "seen_on": "1/10/2026"}', "/seen_on", "wrong_form"),
         (b"[]", "", "wrong_type"),

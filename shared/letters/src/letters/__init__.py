@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import typst
 
 _THAI_DIGITS: Final = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
-_FONTS: Final = "fontpkg_sarabun"
 _ARCHIVAL: Final = "a-2u"
 """PDF/A-2u: readable in decades without our fonts, and every glyph says which characters it stands for."""
 
@@ -27,7 +26,9 @@ _one_at_a_time: Final = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What an official letter says. Every text is shown as it is written; a line feed begins a new line.
+    """What an official letter says.
+
+    Every text is shown as it is written, as far as the font can; a line feed begins a new line.
 
     Attributes:
         number: the letter's own number, after ที่.
@@ -77,9 +78,10 @@ def to_pdf(letter: Letter) -> bytes:
 
     It blocks for some 10 ms, the first time for longer. Safe to call from any thread.
     """
-    from letters.readable import made_readable  # noqa: PLC0415  # loaded with the first letter, as typst is
+    from letters.characters import shown  # noqa: PLC0415  # loaded with the first letter, as typst is
+    from letters.readable import made_readable  # noqa: PLC0415  # the same
 
-    inputs = {"letter": json.dumps(_said(letter), ensure_ascii=False)}
+    inputs = {"letter": shown(json.dumps(_said(letter), ensure_ascii=False))}
     with _one_at_a_time:
         pdf = _compiler().compile(_template(), format="pdf", sys_inputs=inputs, pdf_standards=_ARCHIVAL)
     assert isinstance(pdf, bytes)  # noqa: S101  # one output was asked for, and in memory
@@ -116,9 +118,11 @@ def _said(letter: Letter) -> dict[str, object]:
 def _compiler() -> "typst.Compiler":
     import typst  # noqa: PLC0415  # 80 MB that most processes never need
 
+    from letters.characters import FONTS  # noqa: PLC0415  # loaded with it
+
     fonts = typst.Fonts(
         include_system_fonts=False,
-        font_paths=[str(resources.files(_FONTS).joinpath("files"))],
+        font_paths=[str(resources.files(FONTS).joinpath("files"))],
     )
     return typst.Compiler(font_paths=fonts)
 

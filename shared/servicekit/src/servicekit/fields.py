@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -21,6 +22,8 @@ from servicekit.words import Words
 
 FIRST_BUDDHIST_YEAR = 2400
 """A year after this one was meant in the Buddhist era (B.E. 2569 is 2026 CE): no complaint is dated 2400 CE."""
+FIRST_YEAR = 1970
+"""A moment before this year was mistyped (0069 for 2569): nothing that these services keep is older."""
 
 
 class Body(BaseModel):
@@ -45,13 +48,16 @@ class Versioned(View):
 class Line:
     """One line of text, as in `Annotated[str, Line(300)]`: NFC, trimmed, without control characters.
 
-    The length is counted in characters after cleaning.
+    What turns the direction of writing is left out: it hides what is written. The length is counted in characters after
+    cleaning, and what has none that can be seen is empty.
     """
 
     max_length: int
     min_length: int = 1
     # The categories Cc and Cs of Unicode, which will not grow.
     refused_characters: ClassVar = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+    _turning: ClassVar = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+    _unseen: ClassVar = re.compile(r"[\s\u00ad\u115f\u1160\u200b-\u200f\u2060-\u2064\u3164\ufeff\uffa0]*")
 
     def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check the string as pydantic does, then clean and measure it."""
@@ -65,7 +71,9 @@ class Line:
         value = value.replace("\r\n", "\n")
         if self.refused_characters.search(value):
             raise PydanticCustomError("control_character", "Control characters are not allowed")
-        value = unicodedata.normalize("NFC", value).strip()
+        value = unicodedata.normalize("NFC", self._turning.sub("", value)).strip()
+        if self._unseen.fullmatch(value):
+            value = ""
         if len(value) < self.min_length:
             raise PydanticCustomError(
                 "too_short", "At least {min_length} characters are needed", {"min_length": self.min_length}
@@ -100,8 +108,17 @@ def consented(words: Words) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _written(moment: object) -> object:
+    """Refuse numbers, which pydantic would take for seconds since 1970."""
+    if isinstance(moment, int | float) or (isinstance(moment, str) and "-" not in moment[1:]):
+        raise PydanticCustomError("datetime_type", "A time is text")
+    return moment
+
+
 def _utc_of_our_era(moment: datetime) -> datetime:
     _refuse_buddhist_year(moment)
+    if moment.year < FIRST_YEAR:
+        raise PydanticCustomError("too_early", "No year before {first_year}", {"first_year": FIRST_YEAR})
     return moment.astimezone(UTC)
 
 
@@ -111,8 +128,8 @@ def _refuse_buddhist_year(day: date) -> date:
     return day
 
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_utc_of_our_era)]
-"""A moment: RFC 3339 with any offset comes in, UTC is kept. No offset, or a Buddhist year, is refused."""
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc_of_our_era)]
+"""A moment: RFC 3339 with any offset comes in, UTC is kept. No offset, a Buddhist year and one before 1970 are refused."""
 
 Day = Annotated[date, AfterValidator(_refuse_buddhist_year)]
 """A date of the common era, as YYYY-MM-DD."""

@@ -211,6 +211,10 @@ _FIELD_CODES: Mapping[str, tuple[str, Words]] = {
         "buddhist_year",
         Words("ปีต้องเป็นคริสต์ศักราช", "Years are counted in the common era (CE)."),
     ),
+    "too_early": (
+        "too_early",
+        Words("ปีต้องไม่ก่อน ค.ศ. {first_year}", "The year must not be before {first_year}."),
+    ),
     "greater_than_equal": ("too_small", Words("ต้องไม่น้อยกว่า {ge}", "It must be at least {ge}.")),
     "less_than_equal": ("too_large", Words("ต้องไม่มากกว่า {le}", "It must be at most {le}.")),
     "greater_than": ("too_small", Words("ต้องมากกว่า {gt}", "It must be more than {gt}.")),
@@ -323,6 +327,8 @@ def field_errors(errors: Sequence[Mapping[str, Any]]) -> Iterator[FieldError]:
             (code, detail) for prefix, code, detail in _PREFIX_CODES if kind.startswith(prefix)
         )
         values = error.get("ctx") or {}
+        if "expected" in values:  # an English list
+            values = {**values, "expected": str(values["expected"]).replace("' or '", "', '")}
         words = values.get("words")
         if isinstance(words, Words):  # a service's own rule, by servicekit.fields.refused
             code, detail, values = kind, words, {}

@@ -102,7 +102,7 @@ def fill_template(
         Placeholder.SUBJECT: complaint.subject,
         Placeholder.PLACE: " ".join(part for part in place if part),
         Placeholder.RECEIVED_ON: long_date(bangkok_date(complaint.received_at)),
-        Placeholder.DUE_ON: long_date(bangkok_date(complaint.due_at)),
+        Placeholder.DUE_ON: long_date(due_day(complaint.due_at)),
         Placeholder.TODAY: long_date(bangkok_date(now)),
     }
     return filled(template.text, values)
