@@ -24,7 +24,7 @@ from servicekit.mail_queue import owed_mails
 from servicekit.testing import eventually
 from servicekit.testing_mail import Mailbox, send_due
 
-from .conftest import Centre, Json, made, mail_text, mailing, ok, pointers, refused, settings_for
+from .conftest import WALK_IN, Centre, Json, made, mail_text, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
 
 NOWHERE = "019a5f0e-7c00-7000-8000-000000000001"
@@ -186,6 +186,7 @@ def test_a_stopped_clock_runs_no_deadline_and_its_reason_is_kept(centre: Centre)
     assert [] == ok(officer.get("/v1/referrals?standing=overdue,near_due,in_time"))["items"]
     with centre.session() as session, session.begin():
         session.execute(sa.text("UPDATE complaints SET clock_stopped_at = clock_stopped_at - interval '7 days'"))
+        session.execute(sa.text("UPDATE referrals SET referred_at = referred_at - interval '7 days'"))
     before = centre.complaint(id_)["due_at"], centre.referral(referral["id"])["due_at"]
     stood = DEADLINES.stood(datetime.fromisoformat(centre.complaint(id_)["clock_stopped_at"]), datetime.now(UTC))
     assert ok(officer.post(f"{path}/clock-restart", json={"note": "ได้รับเอกสารแล้ว"}))["clock_stopped_at"] is None
@@ -197,6 +198,48 @@ def test_a_stopped_clock_runs_no_deadline_and_its_reason_is_kept(centre: Centre)
     moves = [(line["move"], line["note"]) for line in ok(officer.get(f"{path}/history"))["items"]]
     assert ("stop_clock", "awaiting_complainant: ขอสำเนาสมุดบัญชี") in moves
     assert ("restart_clock", "ได้รับเอกสารแล้ว") in moves
+
+
+def test_a_referral_made_while_the_clock_stands_is_later_by_its_own_days_alone(centre: Centre) -> None:
+    """The agency has waited for none of the days before."""
+    centre.app.state.deadlines = DEADLINES
+    complaint = centre.verified()
+    officer, path = centre.as_("officer"), f"/v1/complaints/{complaint['id']}"
+    made(officer.post(f"{path}/clock-stops", json={"reason": "force_majeure"}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.text("UPDATE complaints SET clock_stopped_at = clock_stopped_at - interval '14 days'"))
+    referral = centre.referred(centre.complaint(complaint["id"]))
+    due_at = centre.referral(referral["id"])["due_at"]
+    ok(officer.post(f"{path}/clock-restart", json={}))
+    assert due_at == centre.referral(referral["id"])["due_at"]
+
+
+def test_what_is_due_follows_a_corrected_receipt(centre: Centre) -> None:
+    """By all the days that the clock stood; what a later step has set stays."""
+    centre.app.state.deadlines = DEADLINES
+    complaint = centre.registered(**WALK_IN)
+    path, intake = f"/v1/complaints/{complaint['id']}", centre.as_("intake")
+    received_at = datetime(2026, 6, 1, 2, tzinfo=UTC)
+
+    def corrected(moment: datetime) -> list[datetime]:
+        found = ok(intake.patch(path, json={"received_at": moment.isoformat()}, headers={"If-Match": "*"}))
+        return [datetime.fromisoformat(found[name]) for name in ("verify_due_at", "due_at")]
+
+    assert [DEADLINES.verify_due(received_at), DEADLINES.answer_due(received_at)] == corrected(received_at)
+    officer = centre.as_("officer")
+    made(officer.post(f"{path}/clock-stops", json={"reason": "force_majeure"}))
+    with centre.session() as session, session.begin():
+        session.execute(sa.text("UPDATE complaints SET clock_stopped_at = clock_stopped_at - interval '7 days'"))
+    stopped_at = datetime.fromisoformat(centre.complaint(complaint["id"])["clock_stopped_at"])
+    stood = DEADLINES.stood(stopped_at, datetime.now(UTC))
+    ok(officer.post(f"{path}/clock-restart", json={}))
+    received_at = datetime(2026, 7, 1, 2, tzinfo=UTC)
+    assert [
+        DEADLINES.later(due, stood) for due in (DEADLINES.verify_due(received_at), DEADLINES.answer_due(received_at))
+    ] == corrected(received_at)
+    set_since = datetime(2027, 1, 4, 17, tzinfo=UTC)
+    due(centre, complaint["id"], due_at=set_since)
+    assert set_since == corrected(datetime(2026, 8, 3, 2, tzinfo=UTC))[1]
 
 
 def test_a_clock_is_stopped_once_and_with_a_reason(busy_centre: Centre) -> None:

@@ -49,6 +49,10 @@ class Asked(Complainant):
                 sa.text("UPDATE clock_stops SET stopped_at = stopped_at - :since WHERE complaint_id = :id"),
                 {"since": since, "id": self.id},
             )
+            session.execute(
+                sa.text("UPDATE referrals SET referred_at = referred_at - :since WHERE complaint_id = :id"),
+                {"since": since, "id": self.id},
+            )
 
     def referred(self) -> Json:
         """Refer the complaint."""

@@ -88,10 +88,14 @@ def test_articles_are_indexed_again_by_command(centre: Centre, monkeypatch: pyte
 
 
 def test_an_article_is_found_only_while_it_holds(centre: Centre) -> None:
-    """From its first day to its last."""
-    centre.published(**TRANSFER, valid_until="2026-01-31")
-    centre.published(**TRANSFER, valid_from="2300-01-01")
-    assert [] == ok(centre.as_("officer").get("/v1/articles", params={"q": "โอนเงิน"}))["items"]
+    """From its first day to its last; nor does an answer stand on it outside of them."""
+    past = centre.published(**TRANSFER, valid_until="2026-01-31")
+    future = centre.published(**TRANSFER, valid_from="2300-01-01")
+    officer = centre.as_("officer")
+    assert [] == ok(officer.get("/v1/articles", params={"q": "โอนเงิน"}))["items"]
+    body = {"text": "โอนภายใน 30 วัน", "article_ids": [past["id"], future["id"]]}
+    problem = refused(officer.post(f"/v1/complaints/{centre.verified()['id']}/answers", json=body), 400)
+    assert {"/article_ids/0": "unknown_article", "/article_ids/1": "unknown_article"} == pointers(problem)
 
 
 def test_suggestions_come_best_first_with_their_reasons(centre: Centre) -> None:

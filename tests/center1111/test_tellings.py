@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ from servicekit.testing import eventually
 from servicekit.testing_mail import Mailbox
 from thaikit.text import normalise
 
-from .conftest import WEBSITE, Centre, Issuer, Json, made, mailing, ok, pointers, refused, settings_for
+from .conftest import HOTLINE, WEBSITE, Centre, Issuer, Json, made, mailing, ok, pointers, refused, settings_for
 from .test_referrals import answered
 
 ANSWER = "สำนักงานจะโอนเงินซึ่งได้รับอนุมัติแล้วภายใน 30 วันทำการ"
@@ -87,6 +88,27 @@ def test_the_means_is_the_channel_s_own_if_it_reaches_the_complainant(
 ) -> None:
     """Who wrote is written to, who called is called; who left nothing sees it online."""
     assert expected == means_for(channel, reached_by)
+
+
+def test_who_called_is_called_whatever_else_they_left(busy_centre: Centre) -> None:
+    """By the number that the call came from, unless it was withheld."""
+    delivery = told_of(busy_centre, **HOTLINE)
+    assert ("telephone", "to_send") == (delivery["means"], delivery["state"])
+    assert "+66812345678" == delivery["reached_at"]
+    hidden = HOTLINE | {"evidence": HOTLINE["evidence"] | {"caller_number": "withheld"}}
+    assert ("online", "told") == tuple(told_of(busy_centre, **hidden)[name] for name in ("means", "state"))
+
+
+def test_a_template_names_the_last_day_and_not_the_moment_after(busy_centre: Centre) -> None:
+    """What is due is due until the end of a day."""
+    body = {"name": "กำหนด", "text": "ภายใน {{due_on}}"}
+    template = made(busy_centre.as_("km_editor").post("/v1/answer-templates", json=body))
+    complaint = busy_centre.verified()
+    with busy_centre.session() as session, session.begin():
+        session.get_one(Complaint, UUID(complaint["id"])).due_at = datetime(2026, 12, 16, 17, tzinfo=UTC)
+    path = f"/v1/answer-templates/{template['id']}/preview"
+    preview = ok(busy_centre.as_("officer").post(path, json={"complaint_id": complaint["id"]}))
+    assert "ภายใน 16 ธันวาคม พ.ศ. 2569" == preview["text"]
 
 
 def test_names_in_letters() -> None:

@@ -262,13 +262,20 @@ def test_an_answer_for_all_is_given_to_all_or_to_none(busy_centre: Centre) -> No
 def test_an_answer_for_several_people_names_none_of_them(busy_centre: Centre) -> None:
     """Neither name nor number of any; where all are one person's complaints, it may."""
     own = [busy_centre.verified(), busy_centre.verified()]
-    other = busy_centre.verified(complainant={"first_name": "วิชัย", "last_name": "สุขใจ"})
+    other = busy_centre.verified(complainant={"first_name": "วิชัย", "last_name": "สุขใจ", "phone": "0812345678"})
     for one in (own[1], other):
         linked(busy_centre, own[0]["id"], one["id"])
     path = f"/v1/complaints/{own[0]['id']}/answers"
     officer = busy_centre.as_("officer")
     to_all = {"also_for": [own[1]["id"], other["id"]]}
-    for text in ("เรียน นางสมศรี ใจดี", "แจ้งคุณวิชัย สุขใจ", f"ตามเรื่องเลขที่ {other['tracking_number']}"):
+    named = (
+        "เรียน นางสมศรี ใจดี",
+        "แจ้งคุณวิชัย  สุขใจ",
+        "เรียน นางสมศรี ตามที่ถาม",
+        "เรียน คุณ วิชัย ตามที่ถาม",
+        "โทร. 081-234-5678",
+    )
+    for text in (*named, f"ตามเรื่องเลขที่ {other['tracking_number']}"):
         problem = refused(officer.post(path, json={"text": text, **to_all}), 400)
         assert {"/text": "says_whose_it_is"} == pointers(problem)
     assert "verified" == busy_centre.complaint(own[0]["id"])["state"]

@@ -90,7 +90,8 @@ def restart(
     )
     with session.no_autoflush:  # a referral in the middle of a move would not pass the table's checks
         for referral in session.scalars(under_way.with_for_update()):
-            referral.due_at = deadlines.later(referral.due_at, stood)
+            waited = deadlines.stood(max(complaint.clock_stopped_at, referral.referred_at), now)
+            referral.due_at = deadlines.later(referral.due_at, waited)
             referral.changed_at = now
     steps.end_clock_stop(session, complaint, by=by, now=now, working_days=stood)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from center1111 import steps
 from center1111.codes import Means
+from center1111.fields import WITHHELD
 from center1111.journey import DELIVERY_MOVES, DeliveryMove, DeliveryState, Move, possible_delivery_moves
 from center1111.letterhead import Letterhead, Telling, full_name, letter_telling, mail_telling
 from center1111.means import means_for
@@ -58,7 +59,7 @@ def owe_telling(session: Session, complaint: Complaint, answer: Answer, *, now: 
     """
     call_off(session, complaint.id, now=now)
     complainant = session.get(Complainant, complaint.id)
-    return _owe(session, complaint, answer, means_for(complaint.channel, _reached_by(complainant)), now=now)
+    return _owe(session, complaint, answer, means_for(complaint.channel, _reached_by(complaint, complainant)), now=now)
 
 
 def owe_by_means(session: Session, complaint: Complaint, answer: Answer, means: Means, *, now: datetime) -> Delivery:
@@ -68,7 +69,7 @@ def owe_by_means(session: Session, complaint: Complaint, answer: Answer, means: 
         CannotBeReached: the complainant left no address, e-mail address or telephone number.
         BeingTold: it is owed by this means already.
     """
-    if means in _NEEDS and means not in _reached_by(session.get(Complainant, complaint.id)):
+    if means in _NEEDS and means not in _reached_by(complaint, session.get(Complainant, complaint.id)):
         raise CannotBeReached
     owed = session.scalar(
         sa.select(Delivery.id).where(
@@ -213,8 +214,10 @@ def letter_year(now: datetime) -> int:
     return buddhist_year(bangkok_date(now))
 
 
-def _reached_by(complainant: Complainant | None) -> set[Means]:
+def _reached_by(complaint: Complaint, complainant: Complainant | None) -> set[Means]:
     reached = {means for means, needed in _NEEDS.items() if getattr(complainant, needed, None)}
+    if complaint.evidence.get("caller_number", WITHHELD) != WITHHELD:
+        reached.add(Means.TELEPHONE)
     return {*reached, Means.COUNTER, Means.ONLINE}
 
 

@@ -129,7 +129,7 @@ def _refuse_buddhist_year(day: date) -> date:
 
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc_of_our_era)]
-"""A moment: RFC 3339 with any offset comes in, UTC is kept. No offset, a Buddhist year and one before 1970 are refused."""
+"""A moment: RFC 3339 with any offset in, UTC is kept. No offset, a Buddhist year and one before 1970 are refused."""
 
 Day = Annotated[date, AfterValidator(_refuse_buddhist_year)]
 """A date of the common era, as YYYY-MM-DD."""

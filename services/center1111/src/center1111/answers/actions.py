@@ -1,7 +1,8 @@
 """Answering at once, under the Centre's own authority."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,14 +14,20 @@ from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import MOVES, ArticleState, Move, State
-from center1111.records import Answer, AnswerArticle, Article, Complainant, Complaint, ComplaintLink
+from center1111.records import Answer, AnswerArticle, Article, ArticleVersion, Complainant, Complaint, ComplaintLink
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
 from servicekit.versions import Versions
 from servicekit.words import Words
+from thaikit.calendar import bangkok_date
 
-_NOT_IN_FORCE: Final = Words("ไม่พบบทความนี้ หรือบทความนี้ยังไม่เผยแพร่หรือเลิกใช้แล้ว", "There is no such article in force.")
+_NOT_IN_FORCE: Final = Words(
+    "ไม่พบบทความนี้ หรือบทความนี้ยังไม่เผยแพร่ เลิกใช้แล้ว หรือไม่อยู่ในช่วงวันที่ใช้ได้",
+    "There is no such article in force today.",
+)
 
+_BETWEEN: Final = re.compile(r"[\s\u200b-]+")
+_THAILAND: Final = "+66"
 _SAYS_WHOSE: Final = FieldError(
     "/text",
     "says_whose_it_is",
@@ -65,7 +72,7 @@ def answer(
     complaint.work_group = None
     complaint.tell_due_at = deadlines.tell_due(now)
     complaint.told_at = None
-    used = _versions_in_force(session, article_ids)
+    used = _versions_in_force(session, article_ids, today=bangkok_date(now))
     given = Answer(
         id=uuid7(),
         complaint_id=complaint_id,
@@ -140,18 +147,43 @@ def _refuse_names(session: Session, complaints: Sequence[Complaint], text: str) 
     people = session.scalars(
         sa.select(Complainant).where(Complainant.complaint_id.in_([one.id for one in complaints]))
     ).all()
-    names = [f"{one.first_name} {one.last_name}" for one in people if one.first_name and one.last_name]
+    names = [(one.first_name, one.last_name) for one in people if one.first_name and one.last_name]
     if len(names) == len(complaints) and len(set(names)) == 1:  # all of them are one person's
         return
-    if any(said in text for said in (*names, *(one.tracking_number for one in complaints))):
+    written = _close_up(text)
+    if any(_close_up(said) in written for said in (*_told_of(people), *(one.tracking_number for one in complaints))):
         raise InvalidInput(_SAYS_WHOSE)
 
 
-def _versions_in_force(session: Session, article_ids: Sequence[UUID]) -> dict[UUID, int]:
+def _told_of(people: Sequence[Complainant]) -> Iterator[str]:
+    """How a text may name these people: in full, as Thais are addressed, or by what reaches them."""
+    for one in people:
+        if one.first_name and one.last_name:
+            yield f"{one.first_name} {one.last_name}"
+        if one.first_name:
+            yield from (f"{address} {one.first_name}" for address in {one.title, "คุณ", "เรียน"} if address)
+        yield from (known for known in (one.national_id, one.phone, one.email, one.address) if known)
+        if one.phone and one.phone.startswith(_THAILAND):
+            yield "0" + one.phone.removeprefix(_THAILAND)
+
+
+def _close_up(text: str) -> str:
+    """Without spaces and hyphens, which names and numbers are written with or without."""
+    return _BETWEEN.sub("", text).casefold()
+
+
+def _versions_in_force(session: Session, article_ids: Sequence[UUID], *, today: date) -> dict[UUID, int]:
     rows = session.execute(
-        sa.select(Article.id, Article.published_number).where(
+        sa.select(Article.id, Article.published_number)
+        .join(
+            ArticleVersion,
+            sa.and_(ArticleVersion.article_id == Article.id, ArticleVersion.number == Article.published_number),
+        )
+        .where(
             Article.id == sa.any_(sa.literal(list(article_ids), ARRAY(sa.Uuid))),
             Article.state == ArticleState.PUBLISHED,
+            sa.func.coalesce(ArticleVersion.valid_from, today) <= today,
+            sa.func.coalesce(ArticleVersion.valid_until, today) >= today,
         )
     )
     found = {row.id: row.published_number for row in rows}

@@ -17,7 +17,7 @@ from center1111.fields import WITHHELD
 from center1111.intake import rules
 from center1111.intake.bodies import NewComplainant, NewComplaint, NewPlace
 from center1111.journey import Move, State
-from center1111.records import Complainant, ComplainantMark, Complaint, HistoryEntry
+from center1111.records import ClockStop, Complainant, ComplainantMark, Complaint, HistoryEntry
 from center1111.tracking_secret import digest_of, make_secret
 from center1111.writers import Writers
 from servicekit.database import Query
@@ -165,13 +165,14 @@ def correct_complaint(
     corrected: NewComplaint,
     *,
     wanted: Versions,
+    deadlines: Deadlines,
     writers: Writers,
     by: str,
     now: datetime,
 ) -> None:
     """Make the complaint say what `corrected` says; its history names the fields that changed, not what they held.
 
-    The agency that works on it is told, too.
+    What is due counted from the receipt is counted anew. The agency that works on it is told, too.
 
     Raises:
         ComplaintNotFound, VersionMismatch, MoveNotAllowed: as `steps` tells.
@@ -184,6 +185,8 @@ def correct_complaint(
     changed = {name for name, value in content.items() if getattr(complaint, name) != value} - _DERIVED
     if _correct_complainant(session, complaint_id, corrected.complainant or _NOBODY):
         changed.add("complainant")
+    if "received_at" in changed:
+        _count_anew(session, complaint, received_at, deadlines)
     for name, value in content.items():
         setattr(complaint, name, value)
     if changed:
@@ -191,6 +194,18 @@ def correct_complaint(
         _DELETE_MARKS.run(session, complaints_id=complaint_id)
         _INSERT_MARKS.run(session, complaints_id=complaint_id, **_marks_of(corrected, writers))
         agencies.pass_on_corrections(session, complaint, changed, by=by, now=now)
+
+
+def _count_anew(session: Session, complaint: Complaint, received_at: datetime, deadlines: Deadlines) -> None:
+    """Move the deadlines that count from the receipt; one that a reopening or a report has set since stays."""
+    stood = session.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(ClockStop.working_days), 0)).where(
+            ClockStop.complaint_id == complaint.id
+        )
+    )
+    for name, counted in (("due_at", deadlines.answer_due), ("verify_due_at", deadlines.verify_due)):
+        if getattr(complaint, name) == deadlines.later(counted(complaint.received_at), stood or 0):
+            setattr(complaint, name, deadlines.later(counted(received_at), stood or 0))
 
 
 def _correct_complainant(session: Session, complaint_id: UUID, corrected: NewComplainant) -> bool:

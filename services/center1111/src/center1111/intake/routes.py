@@ -242,6 +242,7 @@ def patch_complaint(
     *,
     session: Transaction,
     now: Now,
+    due: Due,
     writers: KnownWriters,
     actor: Corrector,
     wanted: IfMatchRequired,
@@ -251,7 +252,16 @@ def patch_complaint(
     check_version(present.version, wanted)
     recorded = present.model_dump(mode="json", include=set(NewComplaint.model_fields))
     corrected = patched(NewComplaint, recorded, patch)
-    correct_complaint(session, complaint_id, corrected, wanted=wanted, writers=writers, by=actor.subject, now=now)
+    correct_complaint(
+        session,
+        complaint_id,
+        corrected,
+        wanted=wanted,
+        deadlines=due,
+        writers=writers,
+        by=actor.subject,
+        now=now,
+    )
     return read_complaint(session, complaint_id, for_=actor)
 
 

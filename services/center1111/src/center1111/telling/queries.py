@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from center1111.codes import Means
+from center1111.fields import WITHHELD
 from center1111.journey import DeliveryState
 from center1111.records import Answer, Complainant, Complaint, Delivery
 from servicekit.database import Query
@@ -49,7 +50,10 @@ _superseded = sa.exists().where(_later.complaint_id == Answer.complaint_id, _lat
 _reached_at = sa.case(
     (Delivery.means == Means.LETTER, Complainant.address),
     (Delivery.means == Means.EMAIL, Complainant.email),
-    (Delivery.means == Means.TELEPHONE, Complainant.phone),
+    (
+        Delivery.means == Means.TELEPHONE,
+        sa.func.coalesce(Complainant.phone, sa.func.nullif(Complaint.evidence["caller_number"].astext, WITHHELD)),
+    ),
 )
 _SHOWN: Final = (
     *(

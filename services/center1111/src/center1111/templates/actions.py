@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from center1111.codes import Placeholder
+from center1111.deadlines import due_day
 from center1111.letterhead import full_name
 from center1111.records import AnswerTemplate, Complainant, Complaint
 from center1111.steps import ComplaintNotFound
