@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from chumchon.codes import ClosureReason
 from chumchon.journey import Channel, Origin, State
 from chumchon.records import Answer, Case, CaseErasure, CaseFile, Complainant, Draft, Referral, RoutingRecord
 from chumchon.routing.rules import Method
@@ -133,6 +134,13 @@ class ErasureView(View):
     confirmations: list[Confirmation] = Field(description="Of the Centre, where it was told to erase its copy.")
 
 
+class ClosureView(View):
+    """Why the case ended without an answer; the history tells who closed it, when, and in which words."""
+
+    reason_code: ClosureReason
+    duplicate_of: UUID | None = Field(description="The case that goes on in its place.")
+
+
 class CaseSummary(Versioned):
     """A case in a list."""
 
@@ -167,6 +175,7 @@ class CaseView(CaseSummary):
     referral: ReferralDetails | None
     answer: AnswerView | None = Field(description="The newest version.")
     draft: DraftView | None
+    closure: ClosureView | None = Field(description="While it is closed.")
     erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
 
@@ -185,7 +194,7 @@ _SUMMARY = (
     "id", "case_number", "origin", "channel", "kind", "subject", "received_at", "recorded_at", "state", "topic",
     "work_group", "officer", "due_at", "accepted_at", "answered_at", "news_at", "version",
 )  # fmt: skip
-_FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id")
+_FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id", "closure_reason", "duplicate_of")
 
 
 def described_files(ids: sa.SQLColumnExpression[list[UUID]]) -> sa.ColumnElement[Any]:
@@ -272,9 +281,14 @@ def _view(session: Session, row: Any) -> CaseView:  # noqa: ANN401  # a row of `
             "complainant": _taken(row, "complainant_", _COMPLAINANT) if row.complainant else None,
             "answer": _with_files(row, "answer_", _ANSWER) if row.answer_version else None,
             "draft": _with_files(row, "draft_", _DRAFT) if row.draft_written_by else None,
+            "closure": _closure(row) if row.closure_reason else None,
             "erasure": _erasure(session, row) if row.erasure_erased_at else None,
         }
     )
+
+
+def _closure(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`
+    return {"reason_code": row.closure_reason, "duplicate_of": row.duplicate_of}
 
 
 def _erasure(session: Session, row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`

@@ -472,15 +472,7 @@ def deliver(
     The website shows it, a mail is owed; everything else somebody must send.
     """
     if kind is DeliveryKind.ANSWER:
-        session.execute(
-            sa.update(Delivery)
-            .where(
-                Delivery.case_id == case.id,
-                Delivery.kind == DeliveryKind.ANSWER,
-                Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
-            )
-            .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
-        )
+        supersede(session, case, DeliveryKind.ANSWER)
     delivery = Delivery(
         id=uuid7(),
         case_id=case.id,
@@ -495,6 +487,19 @@ def deliver(
     session.add(delivery)
     if case.channel == Channel.EMAIL:
         owe_mail(session, about=delivery.id, now=now)
+
+
+def supersede(session: Session, case: Case, *kinds: DeliveryKind) -> None:
+    """Let nobody send what was not sent yet, of these kinds or of all; a mail that is owed is not written any more."""
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            Delivery.case_id == case.id,
+            Delivery.kind.in_(kinds or tuple(DeliveryKind)),
+            Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
+        )
+        .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
+    )
 
 
 def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by: str, now: datetime) -> Delivery:

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from pydantic import Field, model_validator
 
-from chumchon.answering import actions
+from chumchon.answering import actions, closing
 from chumchon.answering.letters import Letterhead, letter_of
 from chumchon.answering.queries import answers_of, delivery, find_deliveries, messages_of
 from chumchon.cases import AnswerFile, AnswerView, CaseView, case_view, visible_case
-from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
+from chumchon.codes import ClosureReason, DeliveryKind, DeliveryState, MessageKind
 from chumchon.deadlines import Deadlines
-from chumchon.journey import Channel
+from chumchon.journey import Channel, State
 from chumchon.steps import (
     AGENCY_CLIENT,
     GROUP_HEAD,
@@ -31,7 +31,7 @@ from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
 from servicekit.filters import CodesOf
-from servicekit.identity import Actor, require
+from servicekit.identity import Actor, NotAllowed, require
 from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.rate_limits import PUBLIC_LIMIT
@@ -45,6 +45,7 @@ public_router = Router(tags=["public"], prefix="/public", dependencies=[PUBLIC_L
 Worker = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD))]
 Returner = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD, REGISTRAR))]
 Head = Annotated[Actor, Depends(require(GROUP_HEAD))]
+Closer = Annotated[Actor, Depends(require(REGISTRAR, GROUP_HEAD))]
 Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 Clerk = Annotated[Actor, Depends(require(REGISTRAR, GROUP_OFFICER, GROUP_HEAD))]
@@ -66,6 +67,36 @@ class ReturnBody(Body):
         if self.reason is ReturnReason.OTHER and self.note is None:
             raise refused("note_required", Words("เหตุผล other ต้องมี note", "The reason `other` needs a note."))
         return self
+
+
+class ClosureBody(Body):
+    """Why the case ends without an answer."""
+
+    reason_code: ClosureReason = Field(description="See /v1/code-lists/closure_reasons.")
+    reason: Annotated[str, Text(2000)] = Field(examples=["ผู้ร้องส่งโทรสารแล้วส่งจดหมายฉบับเดียวกันตามมา"])
+    duplicate_of: UUID | None = Field(None, description="The id of the case that goes on; for `duplicate` alone.")
+
+    @model_validator(mode="after")
+    def _a_duplicate_has_its_original(self) -> Self:
+        if (self.reason_code is ClosureReason.DUPLICATE) is not (self.duplicate_of is not None):
+            words = Words(
+                "เหตุผล duplicate ต้องมี duplicate_of เหตุผลอื่นต้องไม่มี",
+                "The reason `duplicate` needs `duplicate_of`, and no other takes it.",
+            )
+            raise refused("original_required", words)
+        return self
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason: Annotated[str, Text(2000)] = Field(examples=["ผู้ร้องยืนยันว่าเป็นคนละเรื่องกัน"])
+
+
+class ObjectionBody(Body):
+    """What the complainant says against the answer."""
+
+    reason: LongText = Field(examples=["ผู้ร้องแจ้งว่ายังไม่ได้รับเงินตามที่ตอบ"])
 
 
 class TextBody(Body):
@@ -218,9 +249,14 @@ def post_hand_over(
 
 
 @router.post("/cases/{case_id}/reading", summary="Say that what came in about the case was read")
-def post_reading(case_id: UUID, session: Transaction, actor: Worker, versions: IfMatch) -> CaseView:
-    """What the Centre or the complainant told later. `GET /v1/cases?news=true` lists where something is unread."""
+def post_reading(case_id: UUID, session: Transaction, actor: Clerk, versions: IfMatch) -> CaseView:
+    """What the Centre or the complainant told later. `GET /v1/cases?news=true` lists where something is unread.
+
+    By the case's group; a registrar for what is closed, which may never have had a group.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    if case.state != State.CLOSED and not actor.has(GROUP_OFFICER, GROUP_HEAD):
+        raise NotAllowed(roles=f"{GROUP_OFFICER}, {GROUP_HEAD}")
     actions.read_news(case)
     session.flush()
     return case_view(session, case_id)
@@ -241,6 +277,63 @@ def post_return(
         by=actor.subject,
         now=now,
     )
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/closure", summary="End a case of the Office's own channels without an answer")
+def post_closure(
+    *,
+    case_id: UUID,
+    why: ClosureBody,
+    session: Transaction,
+    now: Now,
+    actor: Closer,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+) -> CaseView:
+    """Spam, a duplicate, taken back, not ours. By a registrar until a group accepts it, and by the group's head.
+
+    What was not sent to the complainant yet is not sent any more. A referred case is returned instead.
+    """
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.close(
+        session,
+        case,
+        reason_code=why.reason_code,
+        reason=why.reason,
+        duplicate_of=why.duplicate_of,
+        by=actor.subject,
+        heads=actor.has(GROUP_HEAD),
+        deadlines=deadlines,
+        now=now,
+    )
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/reopening", summary="Take a closed case up again")
+def post_reopening(
+    *, case_id: UUID, why: ReasonBody, session: Transaction, now: Now, actor: Closer, versions: IfMatch
+) -> CaseView:
+    """It is `routed` to its group again, or `new` where none had it; its deadline is what it was."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.reopen(session, case, reason=why.reason, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/objections", summary="Take up what the complainant says against the answer")
+def post_objection(
+    *,
+    case_id: UUID,
+    objection: ObjectionBody,
+    session: Transaction,
+    now: Now,
+    actor: Closer,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+) -> CaseView:
+    """An answered case of the Office's own channels is at work again, and the limit to answer begins anew."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.object_to_answer(session, case, objection.reason, by=actor.subject, deadlines=deadlines, now=now)
     return case_view(session, case_id)
 
 
