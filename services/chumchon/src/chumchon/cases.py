@@ -110,7 +110,7 @@ class AnswerView(View):
     files: list[AnswerFile]
     topic: Topic
     work_group: WorkGroup
-    drafted_by: str
+    drafted_by: str = Field(description="Who wrote it; the approver, where no draft was approved as it stood.")
     approved_by: str
     answered_at: datetime
 

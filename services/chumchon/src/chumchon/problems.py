@@ -156,10 +156,10 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
     DraftNotAsWritten: Problem(
         "draft-not-as-written",
         HTTPStatus.CONFLICT,
-        Words("ข้อความไม่ตรงกับร่างคำตอบ", "The text is not that of the draft"),
+        Words("ข้อความหรือไฟล์ไม่ตรงกับร่างคำตอบ", "The text or the files are not those of the draft"),
         Words(
-            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
-            "Approve the draft as it stands, without a text; or let an officer change the draft first.",
+            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความและไฟล์ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
+            "Approve the draft as it stands, without text or files; or let an officer change the draft first.",
         ),
     ),
     DeliveryNotFound: Problem(

@@ -62,7 +62,7 @@ class DraftRequired(DomainError):
 
 
 class DraftNotAsWritten(DomainError):
-    """The text to be approved is not the draft's, so that nobody else has written it."""
+    """The text or the files to be approved are not the draft's, so that nobody else has seen them."""
 
 
 class FileNotOfAnswer(DomainError):
@@ -285,15 +285,18 @@ def approve(
         FileNotOfAnswer: one of `files` was not sent in for this case's answer.
         OwnDraftRefused: the draft is the approver's own.
         DraftRequired: there is no draft, and it is required or no text was given.
-        DraftNotAsWritten: the text is not the draft's, and a draft is required.
+        DraftNotAsWritten: the text or the files are not the draft's, and a draft is required.
     """
     draft = session.get(Draft, case.id)
+    if draft is None and text is None:
+        raise DraftRequired
+    named = _files_named(session, case, files, draft)
     try:
         drafted_by = drafter_of(
             drafted_by=draft.written_by if draft else None,
             approver=by,
-            draft_required=draft_required or text is None,
-            rewritten=draft is not None and text not in {None, draft.text},
+            draft_required=draft_required,
+            rewritten=draft is not None and (text not in {None, draft.text} or named != draft.files),
         )
     except OwnDraft as error:
         raise OwnDraftRefused from error
@@ -302,7 +305,6 @@ def approve(
     except DraftRewritten as error:
         raise DraftNotAsWritten from error
     words = text if text is not None or draft is None else draft.text
-    named = _files_named(session, case, files, draft)
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
     if draft is not None:
         session.delete(draft)

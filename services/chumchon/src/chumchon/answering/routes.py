@@ -130,7 +130,9 @@ class AnswerBody(Body):
         examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"],
     )
     files: Files | None = Field(
-        None, description="Files sent in for the answer; left out: the draft's, or those of the answer in force."
+        None,
+        description="Files sent in for the answer; left out: the draft's, or those of the answer in force. Where the"
+        " settings require a draft: the draft's own, or nothing.",
     )
 
 
@@ -429,7 +431,8 @@ def post_answer(
 ) -> CaseView:
     """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it.
 
-    A draft is approved by another person than its author.
+    A draft is approved by another person than its author. Where the settings require no draft, a head may answer
+    without one or otherwise than it: `drafted_by` and `approved_by` are then both the head.
     """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.approve(
