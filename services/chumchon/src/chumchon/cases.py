@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -179,6 +179,8 @@ class CaseView(CaseSummary):
     erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
 
+Shown = TypeVar("Shown", bound=CaseSummary)
+
 _PLACE = ("province", "district", "subdistrict", "community")
 _COMPLAINANT = ("title", "first_name", "last_name", "national_id", "phone", "email", "address")
 _ROUTING = (
@@ -256,7 +258,7 @@ def case_view(session: Session, case_id: UUID) -> CaseView:
 
 
 def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
-    """The case, for somebody who may not see all.
+    """The case, for somebody who may not see all of them, nor all of it.
 
     Raises:
         CaseNotFound: there is none, or not in `sight`.
@@ -264,7 +266,19 @@ def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
     row = _one.first(session, id=case_id)
     if row is None or not sight.includes(work_group=row.work_group, client_id=row.client_id):
         raise CaseNotFound
-    return _view(session, row)
+    return as_seen(_view(session, row), sight)
+
+
+def as_seen(case: Shown, sight: Sight) -> Shown:
+    """The case without what those outside do not read: the draft, and by what it was routed and why."""
+    if not sight.from_outside:
+        return case
+    hidden: dict[str, Any] = {}
+    if case.routing is not None:
+        hidden["routing"] = case.routing.model_copy(update={"terms": [], "proposals": [], "reason": None})
+    if isinstance(case, CaseView):
+        hidden["draft"] = None
+    return case.model_copy(update=hidden)
 
 
 def summary_of(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`

@@ -55,6 +55,11 @@ class Sight:
     work_group: str | None
     client_id: str | None
 
+    @property
+    def from_outside(self) -> bool:
+        """Whether it is an agency's, who follows a case but reads nothing of the Office's own work on it."""
+        return self.client_id is not None
+
     def includes(self, *, work_group: str | None, client_id: str | None) -> bool:
         """Whether a case of this work group, filed by this agency, is to be seen."""
         return (
