@@ -235,6 +235,22 @@ def test_a_reply_by_post_is_recorded(office: Office) -> None:
     assert "accepted" == office.done("POST", f"{path}/replies", {"text": "และบัญชี 2"})["state"]
 
 
+def test_deliveries_are_found_by_their_case(office: Office) -> None:
+    """And read one by one, by those who see them in the list."""
+    for channel in ("fax", "po_box"):
+        case = office.record(channel)
+        office.answered(case, "โอนภายใน 30 วัน")
+    assert 2 == len(office.done("GET", "/deliveries")["items"])
+    (delivery,) = office.done("GET", "/deliveries", case_id=case["id"])["items"]
+    assert case["id"] == delivery["case_id"]
+    path = f"/deliveries/{delivery['id']}"
+    assert delivery == office.done("GET", path)
+    assert delivery == office.done("GET", path, role="group_officer.participation")
+    assert (404, "delivery-not-found") == office.refused("GET", path, role="group_officer.audit")
+    assert (404, "delivery-not-found") == office.refused("GET", f"/deliveries/{case['id']}")
+    assert (403, "not-allowed") == office.refused("GET", path, role="agency_client")
+
+
 def test_what_was_sent_is_sent_once(office: Office) -> None:
     """A delivery is worked off with a note, and is then no longer on the list."""
     office.answered(office.record("fax"), "โอนภายใน 30 วัน")

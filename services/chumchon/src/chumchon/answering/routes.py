@@ -30,7 +30,7 @@ from schemas import ATTACHMENTS
 from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
-from servicekit.filters import CodesOf
+from servicekit.filters import CodesOf, IdsOf
 from servicekit.identity import Actor, NotAllowed, require
 from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
@@ -467,6 +467,7 @@ def list_deliveries(
     state: CodesOf[DeliveryState] = None,
     channel: CodesOf[Channel] = None,
     kind: CodesOf[DeliveryKind] = None,
+    case_id: IdsOf = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[DeliveryView]:
@@ -476,6 +477,7 @@ def list_deliveries(
         "state": state,
         "channel": channel,
         "kind": kind,
+        "case_id": case_id,
         "seen_work_group": None if sight.everything else sight.work_group or "",
     }
     after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
@@ -495,6 +497,12 @@ def list_deliveries(
     )
 
 
+@router.get("/deliveries/{delivery_id}", summary="Read one thing that is to be told, or was")
+def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:
+    """As the list shows it; that of another group's case is 404."""
+    return _delivery_view(_visible_delivery(session, delivery_id, actor))
+
+
 @router.get(
     "/deliveries/{delivery_id}/letter.pdf",
     summary="What is to be told, as a letter",
@@ -503,9 +511,7 @@ def list_deliveries(
 )
 def get_letter(delivery_id: UUID, request: Request, session: Reading, actor: Officer) -> Response:
     """To print and sign, and to send by post or fax; then record the sending."""
-    found = delivery(session, delivery_id)
-    if found is None or not sight_of(actor).includes(work_group=found.work_group, client_id=None):
-        raise actions.DeliveryNotFound
+    found = _visible_delivery(session, delivery_id, actor)
     head: Letterhead = request.app.state.letterhead
     pdf = to_pdf(letter_of(found, case_view(session, found.case_id), head))
     return Response(
@@ -518,12 +524,16 @@ def get_letter(delivery_id: UUID, request: Request, session: Reading, actor: Off
 @router.post("/deliveries/{delivery_id}/sending", summary="Record that the complainant was told")
 def post_sending(delivery_id: UUID, sent: SendingBody, session: Transaction, now: Now, actor: Clerk) -> DeliveryView:
     """By letter, fax, telephone or mail."""
-    found = delivery(session, delivery_id)
-    sight = sight_of(actor)
-    if found is None or not sight.includes(work_group=found.work_group, client_id=None):
-        raise actions.DeliveryNotFound
+    _visible_delivery(session, delivery_id, actor)
     actions.record_sending(session, delivery_id, note=sent.note, by=actor.subject, now=now)
     return _delivery_view(delivery(session, delivery_id))
+
+
+def _visible_delivery(session: Any, delivery_id: UUID, actor: Actor) -> Any:  # noqa: ANN401  # a row of its query
+    found = delivery(session, delivery_id)
+    if found is None or not sight_of(actor).includes(work_group=found.work_group, client_id=None):
+        raise actions.DeliveryNotFound
+    return found
 
 
 def _delivery_view(row: Any) -> DeliveryView:  # noqa: ANN401  # a row of a delivery's query
