@@ -57,9 +57,12 @@ def close(
 
 
 def _original(session: Session, case: Case, case_id: UUID) -> Case:
-    """The case that goes on in place of this one; no two cases stand for each other."""
-    original = session.get(Case, case_id)
-    if original is None or original.id == case.id or original.duplicate_of is not None:
+    """The case that goes on in place of this one, kept as it is until the transaction ends.
+
+    No two cases stand for each other, not even where two people close each as the other's duplicate at once.
+    """
+    original = None if case_id == case.id else session.get(Case, case_id, with_for_update={"read": True})
+    if original is None or original.duplicate_of is not None:
         raise InvalidInput(FieldError("/duplicate_of", "no_original", NO_ORIGINAL))
     return original
 
