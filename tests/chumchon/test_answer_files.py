@@ -134,6 +134,30 @@ def test_who_says_nothing_of_files_leaves_them_as_they_are(office: Office) -> No
     assert [[other, file], []] == [answer["files"] for answer in versions]
 
 
+def test_a_required_draft_is_approved_with_its_own_files(office: Office) -> None:
+    """What nobody but the head has seen goes with no answer for which the settings require a draft."""
+    office.app.state.draft_required = True
+    case = office.record()
+    office.accept(case)
+    file, other = sent_in(office, case), sent_in(office, case, PDF + b"\n", filename="แบบคำขอ.pdf")
+    drafted(office, case, "โอนตามตารางที่แนบ", [file["id"]])
+    path, head = f"/cases/{case['id']}/answers", f"group_head.{case['work_group']}"
+    for files in ([], [other["id"]], [file["id"], other["id"]]):
+        assert (409, "draft-not-as-written") == office.refused("POST", path, {"files": files}, role=head)
+    answer = office.done("POST", path, {"files": [file["id"]]}, role=head)["answer"]
+    assert ([file], f"group_officer.{case['work_group']}") == (answer["files"], answer["drafted_by"])
+
+
+def test_a_head_who_chooses_other_files_is_the_author(office: Office) -> None:
+    """The officer who drafted has never seen the answer with these files."""
+    case = office.record()
+    office.accept(case)
+    file, head = sent_in(office, case), f"group_head.{case['work_group']}"
+    drafted(office, case, "โอนตามตารางที่แนบ", [])
+    answer = office.done("POST", f"/cases/{case['id']}/answers", {"files": [file["id"]]}, role=head)["answer"]
+    assert ([file], head, head) == (answer["files"], answer["drafted_by"], answer["approved_by"])
+
+
 def test_a_head_may_answer_with_files_and_no_draft(office: Office) -> None:
     """Their files need no draft either."""
     case = office.record()

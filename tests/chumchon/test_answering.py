@@ -119,14 +119,15 @@ def test_a_draft_may_be_required(office: Office) -> None:
 
 
 def test_a_head_answers_alone_but_approves_no_draft_of_their_own(office: Office) -> None:
-    """Without a draft under their own name, and in other words than somebody else's draft."""
+    """Without a draft or in other words than somebody else's, under their own name in both places."""
     case = office.record()
     office.accept(case)
     path, head = f"/cases/{case['id']}/answers", "group_head.participation"
     answer = office.done("POST", path, {"text": "โอนแล้ว"}, role=head)["answer"]
     assert (head, head) == (answer["drafted_by"], answer["approved_by"])
     office.draft(case, "โอนภายใน 30 วัน")
-    assert "โอนวันที่ 9" == office.done("POST", path, {"text": "โอนวันที่ 9"}, role=head)["answer"]["text"]
+    rewritten = office.done("POST", path, {"text": "โอนวันที่ 9"}, role=head)["answer"]
+    assert ("โอนวันที่ 9", head, head) == (rewritten["text"], rewritten["drafted_by"], rewritten["approved_by"])
     office.draft(case, "โอนวันที่ 10", role=head)
     assert (409, "own-draft") == office.refused("POST", path, {}, role=head)
 
@@ -232,6 +233,22 @@ def test_a_reply_by_post_is_recorded(office: Office) -> None:
     office.done("POST", f"{path}/questions", {"text": "ขอเลขที่บัญชี"}, role=officer)
     assert "accepted" == office.done("POST", f"{path}/replies", {"text": "บัญชี 1"})["state"]
     assert "accepted" == office.done("POST", f"{path}/replies", {"text": "และบัญชี 2"})["state"]
+
+
+def test_deliveries_are_found_by_their_case(office: Office) -> None:
+    """And read one by one, by those who see them in the list."""
+    for channel in ("fax", "po_box"):
+        case = office.record(channel)
+        office.answered(case, "โอนภายใน 30 วัน")
+    assert 2 == len(office.done("GET", "/deliveries")["items"])
+    (delivery,) = office.done("GET", "/deliveries", case_id=case["id"])["items"]
+    assert case["id"] == delivery["case_id"]
+    path = f"/deliveries/{delivery['id']}"
+    assert delivery == office.done("GET", path)
+    assert delivery == office.done("GET", path, role="group_officer.participation")
+    assert (404, "delivery-not-found") == office.refused("GET", path, role="group_officer.audit")
+    assert (404, "delivery-not-found") == office.refused("GET", f"/deliveries/{case['id']}")
+    assert (403, "not-allowed") == office.refused("GET", path, role="agency_client")
 
 
 def test_what_was_sent_is_sent_once(office: Office) -> None:

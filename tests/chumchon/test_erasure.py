@@ -66,7 +66,7 @@ STAYS = {
     "case_history": "by action from_state to_state",
     "case_messages": "kind by",
     "cases": "case_number origin channel kind province district recorded_by client_id secret_hash state topic"
-    " work_group officer return_reason",
+    " work_group officer return_reason closure_reason",
     "deliveries": "kind channel state sent_by",
     "channel_readers": "name waiting problem",
     "drafts": "files written_by",

@@ -163,6 +163,32 @@ def test_an_agency_sees_what_it_filed(office: Office) -> None:
     assert 400 == without.status_code
 
 
+def test_an_agency_reads_nothing_of_the_offices_own_work(office: Office) -> None:
+    """No draft, no terms, proposals or reasons of the routing, no notes: what officers read in the same case."""
+    agency = {"role": "agency_client", "subject": "agency-a"}
+    filed = office.done("POST", "/cases", new_case("website"), **agency)
+    assert ([], []) == (filed["routing"]["terms"], filed["routing"]["proposals"])
+    path, why = f"/cases/{filed['id']}", {"topic": "regulations", "reason": "ผู้ร้องรายนี้ร้องเรียนบ่อย"}
+    office.done("PUT", f"{path}/routing", why)
+    case = office.case(filed["id"])
+    office.accept(case)
+    office.draft(case, "ยังไม่อนุมัติ")
+    with office.app.state.sessions.begin() as session:
+        index_cases(session)
+
+    def read(**who: str) -> tuple[object, ...]:
+        seen = office.done("GET", path, **who)
+        (listed,) = office.done("GET", "/cases", **who)["items"]
+        (searched,) = office.done("GET", "/cases", q="โอนเงิน", **who)["items"]
+        assert listed["routing"] == searched["routing"] == seen["routing"]
+        notes = [entry["note"] for entry in office.done("GET", f"{path}/history", **who)["items"] if entry["note"]]
+        return seen["draft"] and seen["draft"]["text"], seen["routing"]["reason"], notes
+
+    assert (None, None, []) == read(**agency)
+    assert ("ยังไม่อนุมัติ", why["reason"], [why["reason"]]) == read(role="registrar")
+    assert "draft" in [entry["action"] for entry in office.done("GET", f"{path}/history", **agency)["items"]]
+
+
 def test_without_a_token_there_is_nothing(standing_office: Office) -> None:
     """401, before anything else."""
     assert (401, "not-authenticated") == standing_office.refused("GET", "/cases", role=None)

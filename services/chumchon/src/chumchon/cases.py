@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from chumchon.codes import ClosureReason
 from chumchon.journey import Channel, Origin, State
 from chumchon.records import Answer, Case, CaseErasure, CaseFile, Complainant, Draft, Referral, RoutingRecord
 from chumchon.routing.rules import Method
@@ -109,7 +110,7 @@ class AnswerView(View):
     files: list[AnswerFile]
     topic: Topic
     work_group: WorkGroup
-    drafted_by: str
+    drafted_by: str = Field(description="Who wrote it; the approver, where no draft was approved as it stood.")
     approved_by: str
     answered_at: datetime
 
@@ -131,6 +132,13 @@ class ErasureView(View):
     basis: str = Field(description="A code of /v1/code-lists/erasure_grounds, or the Centre's own words.")
     note: str | None
     confirmations: list[Confirmation] = Field(description="Of the Centre, where it was told to erase its copy.")
+
+
+class ClosureView(View):
+    """Why the case ended without an answer; the history tells who closed it, when, and in which words."""
+
+    reason_code: ClosureReason
+    duplicate_of: UUID | None = Field(description="The case that goes on in its place.")
 
 
 class CaseSummary(Versioned):
@@ -167,8 +175,11 @@ class CaseView(CaseSummary):
     referral: ReferralDetails | None
     answer: AnswerView | None = Field(description="The newest version.")
     draft: DraftView | None
+    closure: ClosureView | None = Field(description="While it is closed.")
     erasure: ErasureView | None = Field(description="Null while the personal data are on record.")
 
+
+Shown = TypeVar("Shown", bound=CaseSummary)
 
 _PLACE = ("province", "district", "subdistrict", "community")
 _COMPLAINANT = ("title", "first_name", "last_name", "national_id", "phone", "email", "address")
@@ -185,7 +196,7 @@ _SUMMARY = (
     "id", "case_number", "origin", "channel", "kind", "subject", "received_at", "recorded_at", "state", "topic",
     "work_group", "officer", "due_at", "accepted_at", "answered_at", "news_at", "version",
 )  # fmt: skip
-_FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id")
+_FULL = (*_SUMMARY, "details", *_PLACE, "confidential", "evidence", "client_id", "closure_reason", "duplicate_of")
 
 
 def described_files(ids: sa.SQLColumnExpression[list[UUID]]) -> sa.ColumnElement[Any]:
@@ -247,7 +258,7 @@ def case_view(session: Session, case_id: UUID) -> CaseView:
 
 
 def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
-    """The case, for somebody who may not see all.
+    """The case, for somebody who may not see all of them, nor all of it.
 
     Raises:
         CaseNotFound: there is none, or not in `sight`.
@@ -255,7 +266,19 @@ def visible_case(session: Session, case_id: UUID, sight: Sight) -> CaseView:
     row = _one.first(session, id=case_id)
     if row is None or not sight.includes(work_group=row.work_group, client_id=row.client_id):
         raise CaseNotFound
-    return _view(session, row)
+    return as_seen(_view(session, row), sight)
+
+
+def as_seen(case: Shown, sight: Sight) -> Shown:
+    """The case without what those outside do not read: the draft, and by what it was routed and why."""
+    if not sight.from_outside:
+        return case
+    hidden: dict[str, Any] = {}
+    if case.routing is not None:
+        hidden["routing"] = case.routing.model_copy(update={"terms": [], "proposals": [], "reason": None})
+    if isinstance(case, CaseView):
+        hidden["draft"] = None
+    return case.model_copy(update=hidden)
 
 
 def summary_of(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`
@@ -272,9 +295,14 @@ def _view(session: Session, row: Any) -> CaseView:  # noqa: ANN401  # a row of `
             "complainant": _taken(row, "complainant_", _COMPLAINANT) if row.complainant else None,
             "answer": _with_files(row, "answer_", _ANSWER) if row.answer_version else None,
             "draft": _with_files(row, "draft_", _DRAFT) if row.draft_written_by else None,
+            "closure": _closure(row) if row.closure_reason else None,
             "erasure": _erasure(session, row) if row.erasure_erased_at else None,
         }
     )
+
+
+def _closure(row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`
+    return {"reason_code": row.closure_reason, "duplicate_of": row.duplicate_of}
 
 
 def _erasure(session: Session, row: Any) -> dict[str, Any]:  # noqa: ANN401  # a row of `_one`

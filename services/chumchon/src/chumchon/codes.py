@@ -76,6 +76,16 @@ class MailOutcome(StrEnum):
     BOUNCE = "bounce"
 
 
+class ClosureReason(StrEnum):
+    """Why a case of our own channels ended without an answer."""
+
+    SPAM = "spam"
+    DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
+    NOT_OURS = "not_ours"
+    OTHER = "other"
+
+
 class Standing(StrEnum):
     """How an open case stands to its deadline."""
 
@@ -129,6 +139,7 @@ CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
             State.ANSWERED: Code(Words("ตอบแล้ว", "Answered")),
             State.RETURNED: Code(Words("ส่งคืนศูนย์ 1111", "Returned to the Centre")),
             State.WITHDRAWN: Code(Words("ถอนเรื่อง", "Withdrawn")),
+            State.CLOSED: Code(Words("ยุติเรื่องโดยไม่มีคำตอบ", "Closed without an answer")),
         },
         "work_groups": {code: Code(Words(group.th, group.en)) for code, group in WORK_GROUPS.items()},
         "topics": {code: Code(Words(topic.th, topic.en)) for code, topic in TOPICS.items()},
@@ -152,6 +163,13 @@ CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
             ReturnReason.DUPLICATE: Code(Words("เรื่องซ้ำ", "Duplicate")),
             ReturnReason.ALREADY_ANSWERED: Code(Words("เคยตอบแล้ว", "Already answered")),
             ReturnReason.OTHER: Code(Words("อื่น ๆ (ต้องระบุหมายเหตุ)", "Other (with a note)")),
+        },
+        "closure_reasons": {
+            ClosureReason.SPAM: Code(Words("ข้อความขยะหรือโฆษณา", "Spam")),
+            ClosureReason.DUPLICATE: Code(Words("เรื่องซ้ำ (ต้องระบุเรื่องเดิม)", "Duplicate (of which case)")),
+            ClosureReason.WITHDRAWN: Code(Words("ผู้ร้องขอถอนเรื่อง", "Taken back by the complainant")),
+            ClosureReason.NOT_OURS: Code(Words("ไม่อยู่ในอำนาจหน้าที่", "Not ours to answer")),
+            ClosureReason.OTHER: Code(Words("อื่น ๆ", "Other")),
         },
         "erasure_grounds": {
             ErasureGround.NO_LONGER_NECESSARY: Code(

@@ -32,6 +32,7 @@ class State(StrEnum):
     ANSWERED = "answered"
     RETURNED = "returned"
     WITHDRAWN = "withdrawn"
+    CLOSED = "closed"
 
 
 class Move(StrEnum):
@@ -55,6 +56,9 @@ class Move(StrEnum):
     AMEND = "amend"
     CONTEST = "contest"
     WITHDRAW = "withdraw"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    REOPEN_IN_TRIAGE = "reopen_in_triage"
     ERASE = "erase"
 
 
@@ -109,13 +113,36 @@ MOVES: Mapping[tuple[State, Move], State] = MappingProxyType(
         (_S.ANSWERED, _M.CORRECT_ANSWER): _S.ANSWERED,
         (_S.ANSWERED, _M.CONTEST): _S.ACCEPTED,
         # The Centre's word is final wherever the case stands: its message may have crossed ours.
-        **{(state, _M.WITHDRAW): _S.WITHDRAWN for state in _S if state is not _S.WITHDRAWN},
+        **{(state, _M.WITHDRAW): _S.WITHDRAWN for state in _S if state not in {_S.WITHDRAWN, _S.CLOSED}},
+        # What came by a channel of our own goes back to nobody: without an answer it ends here.
+        **{(state, _M.CLOSE): _S.CLOSED for state in (_S.NEW, _S.ROUTED, _S.ACCEPTED, _S.AWAITING_COMPLAINANT)},
+        # Its group accepts it anew: whoever had it may have gone on to other work.
+        (_S.CLOSED, _M.REOPEN): _S.ROUTED,
+        (_S.CLOSED, _M.REOPEN_IN_TRIAGE): _S.NEW,
         # Later information is kept at every stage, so that whoever looks at the case sees it.
         **{(state, _M.AMEND): state for state in _S},
-        **{(state, _M.ERASE): state for state in (_S.ANSWERED, _S.RETURNED, _S.WITHDRAWN)},
+        **{(state, _M.ERASE): state for state in (_S.ANSWERED, _S.RETURNED, _S.WITHDRAWN, _S.CLOSED)},
         **{(state, _M.CORRECT_RECORD): state for state in _S if state not in {_S.RETURNED, _S.WITHDRAWN}},
     }
 )
+
+NOT_BY_PEOPLE: Mapping[Origin, frozenset[Move]] = MappingProxyType(
+    {
+        Origin.CHANNEL: frozenset({Move.RETURN, Move.WITHDRAW}),
+        # The Centre corrects, contests and withdraws what it referred, and takes back what is not for us.
+        Origin.REFERRAL: frozenset(
+            {
+                Move.CORRECT_RECORD,
+                Move.CONTEST,
+                Move.WITHDRAW,
+                Move.CLOSE,
+                Move.REOPEN,
+                Move.REOPEN_IN_TRIAGE,
+            }
+        ),
+    }
+)
+"""What no person can do with a case of this origin, wherever it stands: it comes over the exchange, or never."""
 
 OPEN_STATES = frozenset({State.NEW, State.ROUTED, State.ACCEPTED, State.AWAITING_COMPLAINANT})
 """The states in which an answer is still owed."""
@@ -144,3 +171,11 @@ def after(state: State, move: Move) -> State:
 def moves_from(state: State) -> tuple[Move, ...]:
     """What can be done with a case in this state."""
     return tuple(move for move in Move if (state, move) in MOVES)
+
+
+def moves_of_people(state: State, origin: Origin, *, in_triage: bool) -> tuple[Move, ...]:
+    """What a person can do with a case of this origin; `in_triage` where no work group has it."""
+    never = NOT_BY_PEOPLE[origin] | {Move.REOPEN if in_triage else Move.REOPEN_IN_TRIAGE}
+    if state is State.AWAITING_COMPLAINANT:
+        never |= {Move.AMEND}  # what the complainant tells then is the reply
+    return tuple(move for move in moves_from(state) if move not in never)

@@ -15,6 +15,7 @@ from chumchon.answering.actions import (
     OfficerOfAnotherGroup,
     OwnDraftRefused,
 )
+from chumchon.answering.closing import AtWorkInItsGroup
 from chumchon.answering.files import HarmfulFile
 from chumchon.arrivals.queries import MailHasItsCase, MailUnreadable, ReceivedMailNotFound
 from chumchon.erasure.actions import NotAtItsEnd
@@ -22,7 +23,7 @@ from chumchon.files import FileNotFound, FilesNotKept
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
 from chumchon.questions.routes import QuestionNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
-from chumchon.steps import CaseNotFound, Erased, MoveRefused
+from chumchon.steps import CaseNotFound, Erased, MoveRefused, Referred
 from servicekit import code_lists
 from servicekit.files import receiving
 from servicekit.problems import DomainError, Problem
@@ -61,8 +62,10 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.CONFLICT,
         Words("เรื่องยังไม่สิ้นสุด จึงยังลบข้อมูลไม่ได้", "The case is not at its end, so nothing is erased yet"),
         Words(
-            "เรื่องอยู่ในสถานะ {state} ต้องตอบ ส่งคืน หรือให้ศูนย์ขอเรื่องคืนก่อน แล้วจึงลบได้",
-            "It is {state}. Answer or return it, or let the Centre withdraw it, and then erase it.",
+            "เรื่องอยู่ในสถานะ {state} ต้องทำให้สิ้นสุดก่อนแล้วจึงลบได้ ที่ทำได้คือ: {possible}"
+            " (answer: /answers, return: /return, close: /closure) เรื่องที่ศูนย์ส่งต่อมา ศูนย์ขอคืนก็ได้",
+            "It is {state}. Bring it to its end, and then erase it. Possible now: {possible} (answer: /answers,"
+            " return: /return, close: /closure); the Centre may also withdraw what it referred.",
         ),
     ),
     MailAlreadyRecorded: Problem(
@@ -94,8 +97,26 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.CONFLICT,
         Words("เรื่องนี้ไม่ได้มาจากศูนย์ 1111", "The Centre did not refer this case"),
         Words(
-            "ส่งคืนได้เฉพาะเรื่องที่ศูนย์ส่งต่อมา เรื่องจากช่องทางของสำนักงานให้ตอบผู้ร้องหรือเปลี่ยนกลุ่มงาน",
-            "Only a referred case can be returned. Answer this one, or send it to another group.",
+            "ส่งคืนได้เฉพาะเรื่องที่ศูนย์ส่งต่อมา เรื่องจากช่องทางของสำนักงานให้ตอบผู้ร้อง เปลี่ยนกลุ่มงาน หรือยุติเรื่อง (/closure)",
+            "Only a referred case can be returned. Answer this one, send it to another group, or close it (/closure).",
+        ),
+    ),
+    Referred: Problem(
+        "referred",
+        HTTPStatus.CONFLICT,
+        Words("เรื่องนี้ศูนย์ 1111 ส่งต่อมา", "The Centre referred this case"),
+        Words(
+            "ทำได้เฉพาะเรื่องจากช่องทางของสำนักงาน เรื่องที่ศูนย์ส่งต่อมาให้ส่งคืน (/return) ส่วนการโต้แย้งคำตอบศูนย์เป็นผู้แจ้ง",
+            "Only for cases of the Office's own channels. Return this one (/return); the Centre contests its answers.",
+        ),
+    ),
+    AtWorkInItsGroup: Problem(
+        "at-work-in-its-group",
+        HTTPStatus.CONFLICT,
+        Words("กลุ่มงานรับเรื่องแล้ว", "A work group has accepted this case"),
+        Words(
+            "โปรดให้หัวหน้ากลุ่มงานยุติเรื่อง หรือให้กลุ่มงานคืนเรื่องมาคัดแยกก่อน",
+            "Let the group's head close it, or the group hand it back to triage first.",
         ),
     ),
     OwnDraftRefused: Problem(
@@ -135,10 +156,10 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
     DraftNotAsWritten: Problem(
         "draft-not-as-written",
         HTTPStatus.CONFLICT,
-        Words("ข้อความไม่ตรงกับร่างคำตอบ", "The text is not that of the draft"),
+        Words("ข้อความหรือไฟล์ไม่ตรงกับร่างคำตอบ", "The text or the files are not those of the draft"),
         Words(
-            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
-            "Approve the draft as it stands, without a text; or let an officer change the draft first.",
+            "โปรดอนุมัติร่างตามที่เขียนไว้โดยไม่ส่งข้อความและไฟล์ หรือให้เจ้าหน้าที่แก้ร่างก่อน แล้วจึงอนุมัติ",
+            "Approve the draft as it stands, without text or files; or let an officer change the draft first.",
         ),
     ),
     DeliveryNotFound: Problem(
@@ -152,8 +173,8 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
         HTTPStatus.CONFLICT,
         Words("รายการนี้ไม่ต้องส่งแล้ว", "There is nothing to send any more"),
         Words(
-            "รายการนี้ส่งแล้ว แสดงบนเว็บไซต์แล้ว หรือมีฉบับใหม่แทน",
-            "It was sent, is shown online, or a newer answer took its place.",
+            "รายการนี้ส่งแล้ว แสดงบนเว็บไซต์แล้ว มีฉบับใหม่แทน หรือยุติเรื่องแล้ว",
+            "It was sent, is shown online, a newer answer took its place, or the case was closed.",
         ),
     ),
     FilesNotKept: Problem(

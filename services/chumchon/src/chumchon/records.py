@@ -67,6 +67,10 @@ class Case(Record):
     """The version of the newest answer; 0 before the first."""
     return_reason: Mapped[str | None]
     """Why it was handed back to the Centre, if it was."""
+    closure_reason: Mapped[str | None]
+    """Why it ended without an answer, while it is closed."""
+    duplicate_of: Mapped[UUID | None] = mapped_column(sa.ForeignKey("cases.id"))
+    """The case that goes on in place of this one, where it was closed as a duplicate."""
     erased_at: Mapped[datetime | None]
     """Since when its personal data are erased, and it stays as it is."""
     search_stale: Mapped[bool]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon import journey
-from chumchon.journey import Move, MoveNotAllowed, State, moves_from
+from chumchon.journey import ENDED, Move, MoveNotAllowed, Origin, State, moves_of_people
 from chumchon.records import Case, HistoryEntry, Referral
 from servicekit.identity import Actor
 from servicekit.problems import DomainError
@@ -38,9 +38,13 @@ class Erased(DomainError):
 class MoveRefused(DomainError):
     """The case's state does not allow what was asked."""
 
-    def __init__(self, state: State, move: Move) -> None:
-        possible = ", ".join(moves_from(state))
-        super().__init__(f"A case that is {state} cannot {move}.", state=state, move=move, possible=possible)
+    def __init__(self, case: Case, move: Move) -> None:
+        possible = ", ".join(moves_for(case))
+        super().__init__(f"A case that is {case.state} cannot {move}.", state=case.state, move=move, possible=possible)
+
+
+class Referred(DomainError):
+    """The Centre referred the case, and has the last word on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class Sight:
     everything: bool
     work_group: str | None
     client_id: str | None
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether it is an agency's, who follows a case but reads nothing of the Office's own work on it."""
+        return self.client_id is not None
 
     def includes(self, *, work_group: str | None, client_id: str | None) -> bool:
         """Whether a case of this work group, filed by this agency, is to be seen."""
@@ -114,22 +123,52 @@ def advance(session: Session, case: Case, move: Move, *, by: str, now: datetime,
         MoveRefused: its state does not allow it.
     """
     before = State(case.state)
-    try:
-        case.state = journey.after(before, move)
-    except MoveNotAllowed as error:
-        raise MoveRefused(error.state, error.move) from error
+    case.state = state_after(case, move)
     case.version += 1
     session.add(
         HistoryEntry(case_id=case.id, at=now, by=by, action=move, from_state=before, to_state=case.state, note=note)
     )
 
 
+def state_after(case: Case, move: Move) -> State:
+    """Where a move would lead the case.
+
+    Raises:
+        MoveRefused: its state does not allow it.
+    """
+    try:
+        return journey.after(State(case.state), move)
+    except MoveNotAllowed as error:
+        raise MoveRefused(case, move) from error
+
+
+def moves_for(case: Case) -> tuple[Move, ...]:
+    """What a person can do with the case as it stands, each in its own role."""
+    return moves_of_people(State(case.state), Origin(case.origin), in_triage=case.work_group is None)
+
+
+def ends_for(case: Case) -> tuple[Move, ...]:
+    """By which of these a person can bring an open case to its end."""
+    return tuple(move for move in moves_for(case) if journey.after(State(case.state), move) in ENDED)
+
+
+def refuse_referred(case: Case) -> None:
+    """See that the case came by a channel of our own.
+
+    Raises:
+        Referred: the Centre referred it.
+    """
+    if case.origin == Origin.REFERRAL:
+        raise Referred
+
+
 def tell_who_works_on_it(case: Case, *, by: str, now: datetime) -> None:
     """Mark the case as one about which something has come in, until who works on it says that they read it.
 
-    Before a group has accepted it there is nobody to be told: who accepts it reads all of it.
+    Before a group has accepted it there is nobody to be told: who accepts it reads all of it. What is closed nobody is
+    to accept, so that it is marked all the same: the complainant may have a word on that.
     """
-    if case.accepted_at is not None and case.news_at is None and by != case.officer:
+    if (case.accepted_at is not None or case.state == State.CLOSED) and case.news_at is None and by != case.officer:
         case.news_at = now
 
 

@@ -62,7 +62,7 @@ class DraftRequired(DomainError):
 
 
 class DraftNotAsWritten(DomainError):
-    """The text to be approved is not the draft's, so that nobody else has written it."""
+    """The text or the files to be approved are not the draft's, so that nobody else has seen them."""
 
 
 class FileNotOfAnswer(DomainError):
@@ -285,15 +285,18 @@ def approve(
         FileNotOfAnswer: one of `files` was not sent in for this case's answer.
         OwnDraftRefused: the draft is the approver's own.
         DraftRequired: there is no draft, and it is required or no text was given.
-        DraftNotAsWritten: the text is not the draft's, and a draft is required.
+        DraftNotAsWritten: the text or the files are not the draft's, and a draft is required.
     """
     draft = session.get(Draft, case.id)
+    if draft is None and text is None:
+        raise DraftRequired
+    named = _files_named(session, case, files, draft)
     try:
         drafted_by = drafter_of(
             drafted_by=draft.written_by if draft else None,
             approver=by,
-            draft_required=draft_required or text is None,
-            rewritten=draft is not None and text not in {None, draft.text},
+            draft_required=draft_required,
+            rewritten=draft is not None and (text not in {None, draft.text} or named != draft.files),
         )
     except OwnDraft as error:
         raise OwnDraftRefused from error
@@ -302,7 +305,6 @@ def approve(
     except DraftRewritten as error:
         raise DraftNotAsWritten from error
     words = text if text is not None or draft is None else draft.text
-    named = _files_named(session, case, files, draft)
     advance(session, case, Move.CORRECT_ANSWER if case.state == State.ANSWERED else Move.ANSWER, by=by, now=now)
     if draft is not None:
         session.delete(draft)
@@ -472,15 +474,7 @@ def deliver(
     The website shows it, a mail is owed; everything else somebody must send.
     """
     if kind is DeliveryKind.ANSWER:
-        session.execute(
-            sa.update(Delivery)
-            .where(
-                Delivery.case_id == case.id,
-                Delivery.kind == DeliveryKind.ANSWER,
-                Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
-            )
-            .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
-        )
+        supersede(session, case, DeliveryKind.ANSWER)
     delivery = Delivery(
         id=uuid7(),
         case_id=case.id,
@@ -495,6 +489,19 @@ def deliver(
     session.add(delivery)
     if case.channel == Channel.EMAIL:
         owe_mail(session, about=delivery.id, now=now)
+
+
+def supersede(session: Session, case: Case, *kinds: DeliveryKind) -> None:
+    """Let nobody send what was not sent yet, of these kinds or of all; a mail that is owed is not written any more."""
+    session.execute(
+        sa.update(Delivery)
+        .where(
+            Delivery.case_id == case.id,
+            Delivery.kind.in_(kinds or tuple(DeliveryKind)),
+            Delivery.state.in_((DeliveryState.TO_SEND, DeliveryState.FAILED)),
+        )
+        .values(state=DeliveryState.SUPERSEDED, version=Delivery.version + 1)
+    )
 
 
 def record_sending(session: Session, delivery_id: UUID, *, note: str | None, by: str, now: datetime) -> Delivery:

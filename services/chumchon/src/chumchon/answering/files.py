@@ -11,12 +11,11 @@ from fastapi import Query as QueryParameter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from chumchon import journey
 from chumchon.cases import AnswerFile, case_view
 from chumchon.codes import FileKind
 from chumchon.files import FileNotFound, FilesNotKept, add_file, file_of, files_of, keep_file
-from chumchon.journey import Move, MoveNotAllowed, State
-from chumchon.steps import GROUP_HEAD, GROUP_OFFICER, MoveRefused, Sight, case_to_change, sight_of
+from chumchon.journey import Move
+from chumchon.steps import GROUP_HEAD, GROUP_OFFICER, Sight, case_to_change, sight_of, state_after
 from chumchon.tracking import case_id_for
 from schemas import ATTACHMENT_BYTES
 from servicekit.clock import Now
@@ -142,8 +141,4 @@ def _may_be_added(sessions: Sessions, case_id: UUID, *, sight: Sight) -> None:
         CaseNotFound, MoveRefused: as `steps` tells.
     """
     with sessions.begin() as session:
-        state = State(case_to_change(session, case_id, sight=sight).state)
-    try:
-        journey.after(state, Move.DRAFT)
-    except MoveNotAllowed as error:
-        raise MoveRefused(error.state, error.move) from error
+        state_after(case_to_change(session, case_id, sight=sight), Move.DRAFT)

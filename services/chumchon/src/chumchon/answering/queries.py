@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chumchon.cases import described_files
@@ -65,6 +66,7 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "state": any_of(Delivery.state, "state"),
     "channel": any_of(Delivery.channel, "channel"),
     "kind": any_of(Delivery.kind, "kind"),
+    "case_id": Delivery.case_id == sa.any_(sa.bindparam("case_id", type_=ARRAY(sa.Uuid))),
     "seen_work_group": Case.work_group == sa.bindparam("seen_work_group"),
 }
 _last_group = Query(

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from pydantic import Field, model_validator
 
-from chumchon.answering import actions
+from chumchon.answering import actions, closing
 from chumchon.answering.letters import Letterhead, letter_of
 from chumchon.answering.queries import answers_of, delivery, find_deliveries, messages_of
 from chumchon.cases import AnswerFile, AnswerView, CaseView, case_view, visible_case
-from chumchon.codes import DeliveryKind, DeliveryState, MessageKind
+from chumchon.codes import ClosureReason, DeliveryKind, DeliveryState, MessageKind
 from chumchon.deadlines import Deadlines
-from chumchon.journey import Channel
+from chumchon.journey import Channel, State
 from chumchon.steps import (
     AGENCY_CLIENT,
     GROUP_HEAD,
@@ -30,8 +30,8 @@ from schemas import ATTACHMENTS
 from schemas.bodies import ReturnReason
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, View, refused
-from servicekit.filters import CodesOf
-from servicekit.identity import Actor, require
+from servicekit.filters import CodesOf, IdsOf
+from servicekit.identity import Actor, NotAllowed, require
 from servicekit.mail_queue import MailState
 from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.rate_limits import PUBLIC_LIMIT
@@ -45,6 +45,7 @@ public_router = Router(tags=["public"], prefix="/public", dependencies=[PUBLIC_L
 Worker = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD))]
 Returner = Annotated[Actor, Depends(require(GROUP_OFFICER, GROUP_HEAD, REGISTRAR))]
 Head = Annotated[Actor, Depends(require(GROUP_HEAD))]
+Closer = Annotated[Actor, Depends(require(REGISTRAR, GROUP_HEAD))]
 Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
 Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 Clerk = Annotated[Actor, Depends(require(REGISTRAR, GROUP_OFFICER, GROUP_HEAD))]
@@ -66,6 +67,36 @@ class ReturnBody(Body):
         if self.reason is ReturnReason.OTHER and self.note is None:
             raise refused("note_required", Words("เหตุผล other ต้องมี note", "The reason `other` needs a note."))
         return self
+
+
+class ClosureBody(Body):
+    """Why the case ends without an answer."""
+
+    reason_code: ClosureReason = Field(description="See /v1/code-lists/closure_reasons.")
+    reason: Annotated[str, Text(2000)] = Field(examples=["ผู้ร้องส่งโทรสารแล้วส่งจดหมายฉบับเดียวกันตามมา"])
+    duplicate_of: UUID | None = Field(None, description="The id of the case that goes on; for `duplicate` alone.")
+
+    @model_validator(mode="after")
+    def _a_duplicate_has_its_original(self) -> Self:
+        if (self.reason_code is ClosureReason.DUPLICATE) is not (self.duplicate_of is not None):
+            words = Words(
+                "เหตุผล duplicate ต้องมี duplicate_of เหตุผลอื่นต้องไม่มี",
+                "The reason `duplicate` needs `duplicate_of`, and no other takes it.",
+            )
+            raise refused("original_required", words)
+        return self
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason: Annotated[str, Text(2000)] = Field(examples=["ผู้ร้องยืนยันว่าเป็นคนละเรื่องกัน"])
+
+
+class ObjectionBody(Body):
+    """What the complainant says against the answer."""
+
+    reason: LongText = Field(examples=["ผู้ร้องแจ้งว่ายังไม่ได้รับเงินตามที่ตอบ"])
 
 
 class TextBody(Body):
@@ -99,7 +130,9 @@ class AnswerBody(Body):
         examples=["เงินโครงการจะโอนเข้าบัญชีชุมชนภายใน 30 วันหลังทำสัญญา"],
     )
     files: Files | None = Field(
-        None, description="Files sent in for the answer; left out: the draft's, or those of the answer in force."
+        None,
+        description="Files sent in for the answer; left out: the draft's, or those of the answer in force. Where the"
+        " settings require a draft: the draft's own, or nothing.",
     )
 
 
@@ -218,9 +251,14 @@ def post_hand_over(
 
 
 @router.post("/cases/{case_id}/reading", summary="Say that what came in about the case was read")
-def post_reading(case_id: UUID, session: Transaction, actor: Worker, versions: IfMatch) -> CaseView:
-    """What the Centre or the complainant told later. `GET /v1/cases?news=true` lists where something is unread."""
+def post_reading(case_id: UUID, session: Transaction, actor: Clerk, versions: IfMatch) -> CaseView:
+    """What the Centre or the complainant told later. `GET /v1/cases?news=true` lists where something is unread.
+
+    By the case's group; a registrar for what is closed, which may never have had a group.
+    """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    if case.state != State.CLOSED and not actor.has(GROUP_OFFICER, GROUP_HEAD):
+        raise NotAllowed(roles=f"{GROUP_OFFICER}, {GROUP_HEAD}")
     actions.read_news(case)
     session.flush()
     return case_view(session, case_id)
@@ -241,6 +279,63 @@ def post_return(
         by=actor.subject,
         now=now,
     )
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/closure", summary="End a case of the Office's own channels without an answer")
+def post_closure(
+    *,
+    case_id: UUID,
+    why: ClosureBody,
+    session: Transaction,
+    now: Now,
+    actor: Closer,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+) -> CaseView:
+    """Spam, a duplicate, taken back, not ours. By a registrar until a group accepts it, and by the group's head.
+
+    What was not sent to the complainant yet is not sent any more. A referred case is returned instead.
+    """
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.close(
+        session,
+        case,
+        reason_code=why.reason_code,
+        reason=why.reason,
+        duplicate_of=why.duplicate_of,
+        by=actor.subject,
+        heads=actor.has(GROUP_HEAD),
+        deadlines=deadlines,
+        now=now,
+    )
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/reopening", summary="Take a closed case up again")
+def post_reopening(
+    *, case_id: UUID, why: ReasonBody, session: Transaction, now: Now, actor: Closer, versions: IfMatch
+) -> CaseView:
+    """It is `routed` to its group again, or `new` where none had it; its deadline is what it was."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.reopen(session, case, reason=why.reason, by=actor.subject, now=now)
+    return case_view(session, case_id)
+
+
+@router.post("/cases/{case_id}/objections", summary="Take up what the complainant says against the answer")
+def post_objection(
+    *,
+    case_id: UUID,
+    objection: ObjectionBody,
+    session: Transaction,
+    now: Now,
+    actor: Closer,
+    versions: IfMatch,
+    deadlines: DeadlinesOfService,
+) -> CaseView:
+    """An answered case of the Office's own channels is at work again, and the limit to answer begins anew."""
+    case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
+    closing.object_to_answer(session, case, objection.reason, by=actor.subject, deadlines=deadlines, now=now)
     return case_view(session, case_id)
 
 
@@ -336,7 +431,8 @@ def post_answer(
 ) -> CaseView:
     """It goes back to the Centre, or to the complainant by the case's channel. A further one corrects it.
 
-    A draft is approved by another person than its author.
+    A draft is approved by another person than its author. Where the settings require no draft, a head may answer
+    without one or otherwise than it: `drafted_by` and `approved_by` are then both the head.
     """
     case = case_to_change(session, case_id, sight=sight_of(actor), versions=versions)
     actions.approve(
@@ -371,6 +467,7 @@ def list_deliveries(
     state: CodesOf[DeliveryState] = None,
     channel: CodesOf[Channel] = None,
     kind: CodesOf[DeliveryKind] = None,
+    case_id: IdsOf = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[DeliveryView]:
@@ -380,6 +477,7 @@ def list_deliveries(
         "state": state,
         "channel": channel,
         "kind": kind,
+        "case_id": case_id,
         "seen_work_group": None if sight.everything else sight.work_group or "",
     }
     after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
@@ -399,6 +497,12 @@ def list_deliveries(
     )
 
 
+@router.get("/deliveries/{delivery_id}", summary="Read one thing that is to be told, or was")
+def get_delivery(delivery_id: UUID, session: Reading, actor: Officer) -> DeliveryView:
+    """As the list shows it; that of another group's case is 404."""
+    return _delivery_view(_visible_delivery(session, delivery_id, actor))
+
+
 @router.get(
     "/deliveries/{delivery_id}/letter.pdf",
     summary="What is to be told, as a letter",
@@ -407,9 +511,7 @@ def list_deliveries(
 )
 def get_letter(delivery_id: UUID, request: Request, session: Reading, actor: Officer) -> Response:
     """To print and sign, and to send by post or fax; then record the sending."""
-    found = delivery(session, delivery_id)
-    if found is None or not sight_of(actor).includes(work_group=found.work_group, client_id=None):
-        raise actions.DeliveryNotFound
+    found = _visible_delivery(session, delivery_id, actor)
     head: Letterhead = request.app.state.letterhead
     pdf = to_pdf(letter_of(found, case_view(session, found.case_id), head))
     return Response(
@@ -422,12 +524,16 @@ def get_letter(delivery_id: UUID, request: Request, session: Reading, actor: Off
 @router.post("/deliveries/{delivery_id}/sending", summary="Record that the complainant was told")
 def post_sending(delivery_id: UUID, sent: SendingBody, session: Transaction, now: Now, actor: Clerk) -> DeliveryView:
     """By letter, fax, telephone or mail."""
-    found = delivery(session, delivery_id)
-    sight = sight_of(actor)
-    if found is None or not sight.includes(work_group=found.work_group, client_id=None):
-        raise actions.DeliveryNotFound
+    _visible_delivery(session, delivery_id, actor)
     actions.record_sending(session, delivery_id, note=sent.note, by=actor.subject, now=now)
     return _delivery_view(delivery(session, delivery_id))
+
+
+def _visible_delivery(session: Any, delivery_id: UUID, actor: Actor) -> Any:  # noqa: ANN401  # a row of its query
+    found = delivery(session, delivery_id)
+    if found is None or not sight_of(actor).includes(work_group=found.work_group, client_id=None):
+        raise actions.DeliveryNotFound
+    return found
 
 
 def _delivery_view(row: Any) -> DeliveryView:  # noqa: ANN401  # a row of a delivery's query

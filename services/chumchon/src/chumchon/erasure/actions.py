@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 
 from chumchon.journey import ENDED, Move, Origin
 from chumchon.records import Case, CaseErasure, CaseFile, Delivery, ReceivedMail, Referral, case_search
-from chumchon.steps import EVERYTHING, CaseNotFound, Sight, advance, case_to_change, locked_case, referral_of
+from chumchon.steps import (
+    EVERYTHING,
+    CaseNotFound,
+    Sight,
+    advance,
+    case_to_change,
+    ends_for,
+    locked_case,
+    referral_of,
+)
 from exchange.erasing import (
     confirm_erasure,
     erase_messages,
@@ -61,7 +70,7 @@ def erase(
     """Erase a case that is at its end, and owe the Centre, where it had referred it, the word to do the same.
 
     Raises:
-        NotAtItsEnd: it is not answered, returned or withdrawn.
+        NotAtItsEnd: it is not answered, returned, withdrawn or closed.
         CaseNotFound, Erased, VersionMismatch: as `steps` tells.
     """
     referred = session.execute(sa.select(Referral.id, Referral.party).where(Referral.case_id == case_id)).all()
@@ -118,7 +127,7 @@ def erase_again(session: Session, message: Message, body: PersonalDataErased, no
 
 def _erase(session: Session, case: Case, *, basis: str, note: str | None, by: str, now: datetime) -> None:
     if case.state not in ENDED:
-        raise NotAtItsEnd(state=case.state)
+        raise NotAtItsEnd(state=case.state, possible=", ".join(ends_for(case)))
     advance(session, case, Move.ERASE, by=by, now=now)
     session.add(CaseErasure(case_id=case.id, erased_at=now, erased_by=by, basis=basis, note=note))
     _erase_record(case, now=now)

@@ -38,7 +38,7 @@ class NewErasure(Body):
 def post_erasure(
     case_id: UUID, new: NewErasure, *, session: Transaction, now: Now, actor: Eraser, versions: IfMatch
 ) -> CaseView:
-    """Of a case that is answered, returned or withdrawn; it cannot be undone.
+    """Of a case that is answered, returned, withdrawn or closed; it cannot be undone.
 
     Numbers, codes, dates, province and district stay, and so does the store of questions. Where the Centre referred the
     case, it is told to erase its copy; `erasure.confirmations` says whether it has.

@@ -45,6 +45,7 @@ STAGES = {
     State.ANSWERED: Stage.ANSWERED,
     State.RETURNED: Stage.CLOSED,
     State.WITHDRAWN: Stage.CLOSED,
+    State.CLOSED: Stage.CLOSED,
 }
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request, Response
 from fastapi import Query as QueryParameter
 from pydantic import Field
 
-from chumchon.cases import CaseSummary, CaseView, case_view, summary_of, visible_case
+from chumchon.cases import CaseSummary, CaseView, as_seen, case_view, summary_of, visible_case
 from chumchon.codes import Standing
 from chumchon.deadlines import Deadlines
 from chumchon.intake.actions import RecordIsTheCentres, correct_case, received_at_of, register_case
@@ -144,7 +144,8 @@ def post_case(
     due_at = deadlines.due_at(received_at_of(new, now))
     opened = register_case(session, new, by=actor.subject, client_id=actor.client_id, due_at=due_at, now=now)
     response.headers["Location"] = f"/v1/cases/{opened.id}"
-    return RecordedCase.model_construct(**dict(case_view(session, opened.id)), tracking_secret=opened.secret)
+    recorded = as_seen(case_view(session, opened.id), sight_of(actor))
+    return RecordedCase.model_construct(**dict(recorded), tracking_secret=opened.secret)
 
 
 @router.get("/cases", summary="List cases, or search them by `q`")
@@ -161,11 +162,16 @@ def list_cases(
     count: Count = False,
 ) -> Page[CaseSummary]:
     """A group's officer sees the group's, an agency's system what it filed."""
-    seen = wanted.within(sight_of(actor))
+    sight = sight_of(actor)
+    seen = wanted.within(sight)
     if seen is None:
         return Page(items=[], next=None, total=0 if count else None)
+
+    def view(row: Any) -> CaseSummary:  # noqa: ANN401  # a row of `summaries`
+        return as_seen(summary_of(row), sight)
+
     if q is not None:
-        return Page(items=[summary_of(row) for row in search_cases(session, seen, q, limit=limit)], next=None)
+        return Page(items=[view(row) for row in search_cases(session, seen, q, limit=limit)], next=None)
     after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
     rows = find_cases(session, seen, after=(after[0], after[1]) if after else None, limit=limit + 1)
     column = seen.sort.removeprefix("-")
@@ -174,7 +180,7 @@ def list_cases(
         limit=limit,
         request=request,
         response=response,
-        view=summary_of,
+        view=view,
         position=lambda row: (getattr(row, column), row.id),
         total=count_cases(session, seen) if count else None,
     )
@@ -182,15 +188,19 @@ def list_cases(
 
 @router.get("/cases/{case_id}", summary="Read a case")
 def get_case(case_id: UUID, session: Reading, actor: Reader) -> CaseView:
-    """Another group's case is 404."""
+    """Another group's case is 404. An agency's system reads no draft, and not by what the case was routed."""
     return visible_case(session, case_id, sight_of(actor))
 
 
 @router.get("/cases/{case_id}/history", summary="All changes of a case, oldest first")
 def get_case_history(case_id: UUID, session: Reading, actor: Reader) -> History:
-    """Who changed it, when, from which state to which, and why."""
-    visible_case(session, case_id, sight_of(actor))
-    return History(items=[HistoryView.model_validate(row) for row in history_of(session, case_id)])
+    """Who changed it, when, from which state to which, and why; an agency's system reads no notes."""
+    sight = sight_of(actor)
+    visible_case(session, case_id, sight)
+    entries = [HistoryView.model_validate(row) for row in history_of(session, case_id)]
+    if sight.from_outside:
+        entries = [entry.model_copy(update={"note": None}) for entry in entries]
+    return History(items=entries)
 
 
 @router.patch("/cases/{case_id}", summary="Correct what was recorded")
