@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from center1111.intake.actions import register_complaint
 from center1111.intake.imports.actions import ATTEMPTS, LEASE, Desk, work_through
-from center1111.intake.imports.columns import COLUMNS
+from center1111.intake.imports.columns import COLUMNS, Cell, body_of
 from center1111.intake.imports.reading import MAX_ROWS
 from center1111.journey import ImportState
 from center1111.records import Complaint, ComplaintImport
@@ -184,6 +184,7 @@ def test_one_wrong_row_and_nothing_is_recorded(centre: Centre) -> None:
         ({"postmarked_on": "2026-10-09"}, "postmarked_on", "after_receipt"),
         ({"counter": "3"}, "counter", "unknown_field"),
         ({"pages": "0"}, "pages", "too_small"),
+        ({"pages": "9" * 5000}, "pages", "too_large"),
     ],
 )
 def test_each_rule_of_a_complaint_holds_for_a_row(
@@ -192,6 +193,20 @@ def test_each_rule_of_a_complaint_holds_for_a_row(
     """The row, the column and the code say which rule."""
     found = imported(quiet_centre, table(LETTER | row))
     assert ("refused", [(2, column, code)]) == (found["state"], faults(found))
+
+
+def test_a_fault_that_nobody_foresaw_is_its_row_s(quiet_centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to do, the other rows are told theirs, and the import is not tried again."""
+
+    def breaks(cells: Mapping[str, Cell]) -> Json:
+        if cells["subject"] == "แถวเสีย":
+            raise ZeroDivisionError
+        return body_of(cells)
+
+    monkeypatch.setattr("center1111.intake.imports.actions.body_of", breaks)
+    found = imported(quiet_centre, table(LETTER | {"subject": "แถวเสีย"}, LETTER | {"phone": "12"}))
+    assert ("refused", [(2, None, "row_failed"), (3, "phone", "wrong_phone")]) == (found["state"], faults(found))
+    assert "type its cells anew" in found["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(
