@@ -22,7 +22,7 @@ from center1111.records import Complaint, ComplaintImport
 from servicekit.clock import utc_now
 from servicekit.testing import eventually
 
-from .conftest import Centre, Json, ok, refused
+from .conftest import Centre, Json, ok, pointers, refused
 
 RECORDS = "center1111.intake.imports.actions.register_complaint"
 
@@ -212,7 +212,7 @@ def test_a_fault_that_nobody_foresaw_is_its_row_s(quiet_centre: Centre, monkeypa
 @pytest.mark.parametrize(
     ("content", "wrong"),
     [
-        (b"", [(1, "channel", "missing_column")]),
+        (b"\n", [(1, "channel", "missing_column")]),
         (b"channel,kind,subject,details\n", [(None, None, "no_rows")]),
         (b"channel,kind,subject\nletter,inquiry,x\n", [(1, "details", "missing_column")]),
         (b"channel,kind,subject,details,salary\n", [(1, None, "unknown_column")]),
@@ -230,6 +230,20 @@ def test_what_is_no_table_of_complaints_is_refused(
     """With what is wrong with it as a whole."""
     found = imported(quiet_centre, content)
     assert ("refused", wrong) == (found["state"], faults(found))
+
+
+def test_what_is_said_to_be_no_table_is_no_import(quiet_centre: Centre) -> None:
+    """Neither another Content-Type nor an empty body is queued; parameters and case of the type do not matter."""
+    intake, path = quiet_centre.as_("intake"), "/v1/complaints/imports"
+    before = ok(intake.get(f"{path}?count=true"))["total"]
+    for wrong in ("application/json", "multipart/form-data; boundary=x", "text/plain", ""):
+        answer = intake.post(path, content=table(LETTER), headers={"Content-Type": wrong})
+        assert "/problems/not-a-table" == refused(answer, 415)["type"]
+    for content_type in ({}, {"Content-Type": "text/csv"}):
+        assert {"": "required"} == pointers(refused(intake.post(path, headers=content_type), 400))
+    assert before == ok(intake.get(f"{path}?count=true"))["total"]
+    wrong_row = table(LETTER | {"phone": "12"})
+    assert 202 == intake.post(path, content=wrong_row, headers={"Content-Type": "Text/CSV; charset=utf-8"}).status_code
 
 
 def test_a_workbook_that_swells_is_refused(quiet_centre: Centre) -> None:
