@@ -167,10 +167,12 @@ def patch_article(
     actor: Editor,
     wanted: IfMatchRequired,
 ) -> ArticleView:
-    """JSON Merge Patch (RFC 7396). Makes the next version; what is published stays in force until that is, too."""
+    """JSON Merge Patch (RFC 7396). Makes the next version; what is published stays in force until that is, too.
+
+    A patch that changes nothing makes no version: the article is answered as it is.
+    """
     article = actions.article_to_change(session, article_id, wanted)
-    present = {name: getattr(article, name) for name in ArticleContent.model_fields}
-    content = patched(ArticleContent, present, patch)
+    content = patched(ArticleContent, actions.content_of(article), patch)
     return ArticleView.model_validate(
         actions.edit_article(session, article_id, content, wanted=wanted, by=actor.subject, now=now)
     )
