@@ -11,10 +11,11 @@ from pydantic import ConfigDict, Field
 from center1111.codes import AnswerOrigin, Standing
 from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
-from center1111.fields import Name
+from center1111.fields import Name, TrackingNumbers
 from center1111.intake import queries
 from center1111.intake.actions import Registered, correct_complaint, register_complaint
 from center1111.intake.bodies import NewComplaint, NewPublicComplaint
+from center1111.intake.place_filters import Districts, Provinces, Subdistricts, kept_names
 from center1111.journey import State
 from center1111.roles import Corrector, Reader, Recorder
 from center1111.standing import standing_values
@@ -29,6 +30,7 @@ from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_pa
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired, check_version
+from thaikit.places import Level
 
 router = Router(tags=["complaints"])
 public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
@@ -98,11 +100,11 @@ async def complaints_wanted(
     state: CodesOf[State] = None,
     channel: CodesOf[Channel] = None,
     kind: CodesOf[Kind] = None,
-    province: Names = None,
-    district: Names = None,
-    subdistrict: Names = None,
+    province: Provinces = None,
+    district: Districts = None,
+    subdistrict: Subdistricts = None,
     work_group: Names = None,
-    tracking_number: Names = None,
+    tracking_number: TrackingNumbers = None,
     referred: Annotated[bool | None, Query(description="Ever referred to any agency, or never.")] = None,
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
@@ -128,9 +130,9 @@ async def complaints_wanted(
         "state": state,
         "channel": channel,
         "kind": kind,
-        "province": province,
-        "district": district,
-        "subdistrict": subdistrict,
+        "province": kept_names(Level.PROVINCE, province),
+        "district": kept_names(Level.DISTRICT, district),
+        "subdistrict": kept_names(Level.SUBDISTRICT, subdistrict),
         "work_group": work_group,
         "tracking_number": tracking_number,
         "referred": referred,
