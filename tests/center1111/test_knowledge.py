@@ -97,6 +97,14 @@ def test_articles_are_indexed_again_by_command(centre: Centre, monkeypatch: pyte
     assert [] == ok(officer.get("/v1/articles", params={"q": "ร่างใหม่"}))["items"]
 
 
+@pytest.mark.parametrize("asked", ["count=true", "cursor=nonsense", "count=true&cursor=nonsense"])
+def test_a_search_gives_one_page_and_no_total(quiet_centre: Centre, asked: str) -> None:
+    """The length of its page is no count of what matches, and a cursor has nowhere to go on."""
+    problem = refused(quiet_centre.as_("officer").get(f"/v1/articles?q=โอนเงิน&{asked}"), 400)
+    assert {f"/{one.partition('=')[0]}": "not_with_q" for one in asked.split("&")} == pointers(problem)
+    assert {"items": [], "next": None} == ok(quiet_centre.as_("officer").get("/v1/articles?q=โอนเงิน"))
+
+
 def test_an_article_is_found_only_while_it_holds(centre: Centre) -> None:
     """From its first day to its last."""
     centre.published(**TRANSFER, valid_until="2026-01-31")
