@@ -22,7 +22,7 @@ from center1111.records import Complaint, ComplaintImport
 from servicekit.clock import utc_now
 from servicekit.testing import eventually
 
-from .conftest import Centre, Json, ok, pointers, refused
+from .conftest import Centre, Json, made, ok, pointers, refused
 
 RECORDS = "center1111.intake.imports.actions.register_complaint"
 
@@ -120,6 +120,18 @@ def test_a_table_is_recorded(centre: Centre, encoding: str, delimiter: str) -> N
         call["recorded_by"],
     )
     assert letter["tracking_number"] == rows[0]["tracking_number"]
+
+
+def test_who_was_imported_can_be_given_a_secret(centre: Centre) -> None:
+    """The import shows none; with the new one the complaint is followed."""
+    found = imported(centre, table(LETTER))
+    (row,) = ok(centre.as_("intake").get(f"/v1/complaints/imports/{found['id']}/rows"))["items"]
+    given = made(centre.as_("intake").post(f"/v1/complaints/{row['complaint_id']}/secret"))
+    assert row["tracking_number"] == given["tracking_number"]
+    seen = centre.anyone.get(
+        f"/v1/public/complaints/{given['tracking_number']}", headers={"Tracking-Secret": given["secret"]}
+    )
+    assert LETTER["subject"] == ok(seen)["subject"]
 
 
 def test_a_workbook_is_recorded(centre: Centre) -> None:

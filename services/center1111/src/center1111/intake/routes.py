@@ -13,11 +13,11 @@ from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
 from center1111.fields import Name, TrackingNumbers
 from center1111.intake import queries
-from center1111.intake.actions import Registered, correct_complaint, register_complaint
+from center1111.intake.actions import Registered, correct_complaint, register_complaint, renew_secret
 from center1111.intake.bodies import NewComplaint, NewPublicComplaint
 from center1111.intake.place_filters import Districts, Provinces, Subdistricts, kept_names
 from center1111.journey import State
-from center1111.roles import Corrector, Reader, Recorder
+from center1111.roles import Corrector, Reader, Recorder, SecretGiver
 from center1111.standing import standing_values
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
@@ -61,6 +61,17 @@ class RegisteredView(View):
     tracking_secret: str = Field(description="For the complainant; shown this once and kept only as a digest.")
     state: State
     version: int
+
+
+class NewSecretView(View):
+    """A new secret of a complaint."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tracking_number": "1111-2569-000123-M", "secret": "7K4Q-M2XP-9RTD-HW3C"}]}
+    )
+
+    tracking_number: str
+    secret: str = Field(description="For the complainant; shown this once and kept only as a digest.")
 
 
 class ComplaintLine(View):
@@ -255,6 +266,16 @@ def patch_complaint(
     corrected = patched(NewComplaint, recorded, patch)
     correct_complaint(session, complaint_id, corrected, wanted=wanted, writers=writers, by=actor.subject, now=now)
     return read_complaint(session, complaint_id, for_=actor)
+
+
+@router.post("/complaints/{complaint_id}/secret", status_code=201, summary="Give a complaint a new secret")
+def post_secret(complaint_id: UUID, *, session: Transaction, now: Now, actor: SecretGiver) -> NewSecretView:
+    """For a complainant who lost theirs, or whose complaint was imported: make sure that it is them.
+
+    The old secret stops working. The history tells who gave a new one and when.
+    """
+    number, secret = renew_secret(session, complaint_id, by=actor.subject, now=now)
+    return NewSecretView(tracking_number=number, secret=secret)
 
 
 def _client(actor: Actor) -> str | None:

@@ -212,7 +212,10 @@ def list_imported_rows(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ImportedRowView]:
-    """In the table's order; empty unless the import is `done`."""
+    """In the table's order; empty unless the import is `done`.
+
+    The secrets of these complaints were shown to nobody: `POST /v1/complaints/{complaint_id}/secret` gives one.
+    """
     find_import(session, import_id)
     after = decode_cursor(request, cursor, [int])[0] if cursor else 0
     rows = session.execute(
