@@ -23,7 +23,7 @@ from servicekit.fields import View
 from servicekit.files.receiving import Received, received
 from servicekit.idempotency import claim_of
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
-from servicekit.problems import FieldError, InvalidInput, UnsupportedMediaType
+from servicekit.problems import DomainError, FieldError, InvalidInput
 from servicekit.routes import IdempotencyKey, Reading, Router, caller_of, kept_for
 from servicekit.words import Words, preferred_language
 
@@ -42,7 +42,7 @@ _NO_CONTENT: Final = FieldError(
 router = Router(tags=["complaints"])
 
 
-class NotATable(UnsupportedMediaType):
+class NotATable(DomainError):
     """The body is said to be something else than a table."""
 
 
