@@ -323,3 +323,42 @@ def test_where_a_complaint_may_be_withdrawn_by_its_complainant(busy_centre: Cent
         assert "1111" in refused(answer, 409)["detail"]
         assert "unlink" not in answer.text
         assert state == busy_centre.complaint(somebody.id)["state"]
+
+
+def test_who_lost_the_secret_is_given_another(busy_centre: Centre) -> None:
+    """The old one works no more; the history tells who gave it and when, and never the secret."""
+    somebody = Complainant(busy_centre)
+    path, lost = f"/v1/complaints/{somebody.id}", somebody.secret
+    given = made(busy_centre.as_("supervisor", subject="malee").post(f"{path}/secret"))
+    assert (somebody.number, False) == (given["tracking_number"], given["tracking_secret"] == lost)
+    assert "/problems/tracking-refused" == refused(somebody.says("messages", {"text": "ขอเพิ่มเติม"}), 404)["type"]
+    somebody.secret = given["tracking_secret"]
+    assert "received" == somebody.sees()["state"]
+    history = busy_centre.as_("officer").get(f"{path}/history")
+    last = ok(history)["items"][-1]
+    assert ("malee", "note", "received", "received") == tuple(
+        last[name] for name in ("by", "move", "from_state", "to_state")
+    )
+    assert "รหัสลับ" in last["note"]
+    assert given["tracking_secret"] not in history.text
+
+
+def test_a_repeated_request_gives_the_same_secret(busy_centre: Centre) -> None:
+    """By its Idempotency-Key, so that an answer that got lost leaves nobody without."""
+    somebody, intake = Complainant(busy_centre), busy_centre.as_("intake")
+    first, again = (
+        made(intake.post(f"/v1/complaints/{somebody.id}/secret", headers={"Idempotency-Key": f"secret-{somebody.id}"}))
+        for _ in range(2)
+    )
+    assert first == again
+    somebody.secret = first["tracking_secret"]
+    assert "received" == somebody.sees()["state"]
+
+
+def test_only_who_records_gives_secrets(quiet_centre: Centre) -> None:
+    """Or supervises; no agency's system does, nor anybody without a token."""
+    path = "/v1/complaints/019a5f0e-7c00-7000-8000-000000000001/secret"
+    for role in ("officer", "verifier", "auditor", "agency_client"):
+        refused(quiet_centre.as_(role, client_id=role if role == "agency_client" else None).post(path), 403)
+    refused(quiet_centre.anyone.post(path), 401)
+    assert "/problems/complaint-not-found" == refused(quiet_centre.as_("intake").post(path), 404)["type"]

@@ -15,14 +15,14 @@ from starlette.testclient import TestClient
 
 from center1111.intake.actions import register_complaint
 from center1111.intake.imports.actions import ATTEMPTS, LEASE, Desk, work_through
-from center1111.intake.imports.columns import COLUMNS
+from center1111.intake.imports.columns import COLUMNS, Cell, body_of
 from center1111.intake.imports.reading import MAX_ROWS
 from center1111.journey import ImportState
 from center1111.records import Complaint, ComplaintImport
 from servicekit.clock import utc_now
 from servicekit.testing import eventually
 
-from .conftest import Centre, Json, ok, refused
+from .conftest import Centre, Json, made, ok, pointers, refused
 
 RECORDS = "center1111.intake.imports.actions.register_complaint"
 
@@ -122,6 +122,18 @@ def test_a_table_is_recorded(centre: Centre, encoding: str, delimiter: str) -> N
     assert letter["tracking_number"] == rows[0]["tracking_number"]
 
 
+def test_who_was_imported_can_be_given_a_secret(centre: Centre) -> None:
+    """The import shows none; with the new one the complaint is followed."""
+    found = imported(centre, table(LETTER))
+    (row,) = ok(centre.as_("intake").get(f"/v1/complaints/imports/{found['id']}/rows"))["items"]
+    given = made(centre.as_("intake").post(f"/v1/complaints/{row['complaint_id']}/secret"))
+    assert row["tracking_number"] == given["tracking_number"]
+    seen = centre.anyone.get(
+        f"/v1/public/complaints/{given['tracking_number']}", headers={"Tracking-Secret": given["tracking_secret"]}
+    )
+    assert LETTER["subject"] == ok(seen)["subject"]
+
+
 def test_a_workbook_is_recorded(centre: Centre) -> None:
     """Its dates, times and numbers are taken as such."""
     typed = LETTER | {
@@ -184,6 +196,7 @@ def test_one_wrong_row_and_nothing_is_recorded(centre: Centre) -> None:
         ({"postmarked_on": "2026-10-09"}, "postmarked_on", "after_receipt"),
         ({"counter": "3"}, "counter", "unknown_field"),
         ({"pages": "0"}, "pages", "too_small"),
+        ({"pages": "9" * 5000}, "pages", "too_large"),
     ],
 )
 def test_each_rule_of_a_complaint_holds_for_a_row(
@@ -194,10 +207,24 @@ def test_each_rule_of_a_complaint_holds_for_a_row(
     assert ("refused", [(2, column, code)]) == (found["state"], faults(found))
 
 
+def test_a_fault_that_nobody_foresaw_is_its_row_s(quiet_centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to do, the other rows are told theirs, and the import is not tried again."""
+
+    def breaks(cells: Mapping[str, Cell]) -> Json:
+        if cells["subject"] == "แถวเสีย":
+            raise ZeroDivisionError
+        return body_of(cells)
+
+    monkeypatch.setattr("center1111.intake.imports.actions.body_of", breaks)
+    found = imported(quiet_centre, table(LETTER | {"subject": "แถวเสีย"}, LETTER | {"phone": "12"}))
+    assert ("refused", [(2, None, "row_failed"), (3, "phone", "wrong_phone")]) == (found["state"], faults(found))
+    assert "type its cells anew" in found["errors"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("content", "wrong"),
     [
-        (b"", [(1, "channel", "missing_column")]),
+        (b"\n", [(1, "channel", "missing_column")]),
         (b"channel,kind,subject,details\n", [(None, None, "no_rows")]),
         (b"channel,kind,subject\nletter,inquiry,x\n", [(1, "details", "missing_column")]),
         (b"channel,kind,subject,details,salary\n", [(1, None, "unknown_column")]),
@@ -215,6 +242,20 @@ def test_what_is_no_table_of_complaints_is_refused(
     """With what is wrong with it as a whole."""
     found = imported(quiet_centre, content)
     assert ("refused", wrong) == (found["state"], faults(found))
+
+
+def test_what_is_said_to_be_no_table_is_no_import(quiet_centre: Centre) -> None:
+    """Neither another Content-Type nor an empty body is queued; parameters and case of the type do not matter."""
+    intake, path = quiet_centre.as_("intake"), "/v1/complaints/imports"
+    before = ok(intake.get(f"{path}?count=true"))["total"]
+    for wrong in ("application/json", "multipart/form-data; boundary=x", "text/plain", ""):
+        answer = intake.post(path, content=table(LETTER), headers={"Content-Type": wrong})
+        assert "/problems/not-a-table" == refused(answer, 415)["type"]
+    for content_type in ({}, {"Content-Type": "text/csv"}):
+        assert {"": "required"} == pointers(refused(intake.post(path, headers=content_type), 400))
+    assert before == ok(intake.get(f"{path}?count=true"))["total"]
+    wrong_row = table(LETTER | {"phone": "12"})
+    assert 202 == intake.post(path, content=wrong_row, headers={"Content-Type": "Text/CSV; charset=utf-8"}).status_code
 
 
 def test_a_workbook_that_swells_is_refused(quiet_centre: Centre) -> None:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from center1111.cli import cli
 
 from .conftest import Centre, Json, made, ok, pointers, refused
-from .test_referrals import accepted, answered
+from .test_referrals import accepted, answered, returned
 
 TRANSFER: Json = {
     "question": "ชุมชนจะได้รับโอนเงินงบประมาณโครงการเมื่อใด",
@@ -54,6 +54,16 @@ def test_what_is_published_stays_in_force_until_the_correction_is_published(cent
     refused(editor.post(f"{path}/publication"), 409)
 
 
+@pytest.mark.parametrize("patch", [{}, TRANSFER, {"answer": f" {TRANSFER['answer']} ", "valid_until": None}])
+def test_a_patch_that_changes_nothing_makes_no_version(busy_centre: Centre, patch: Json) -> None:
+    """The article is answered as it is, so that nothing answered from it looks corrected."""
+    article = busy_centre.published(**TRANSFER)
+    path, editor = f"/v1/articles/{article['id']}", busy_centre.as_("km_editor", subject="editor")
+    assert article == ok(editor.patch(path, json=patch, headers={"If-Match": "*"}))
+    assert [1] == [one["number"] for one in ok(editor.get(f"{path}/versions"))["items"]]
+    refused(editor.post(f"{path}/publication"), 409)
+
+
 def test_a_retired_article_is_found_no_more(centre: Centre) -> None:
     """And neither edited nor published again; it stays readable."""
     article = centre.published(**TRANSFER)
@@ -85,6 +95,14 @@ def test_articles_are_indexed_again_by_command(centre: Centre, monkeypatch: pyte
     assert first["id"] == found[0]["id"]
     assert found[0]["score"] > 0
     assert [] == ok(officer.get("/v1/articles", params={"q": "ร่างใหม่"}))["items"]
+
+
+@pytest.mark.parametrize("asked", ["count=true", "cursor=nonsense", "count=true&cursor=nonsense"])
+def test_a_search_gives_one_page_and_no_total(quiet_centre: Centre, asked: str) -> None:
+    """The length of its page is no count of what matches, and a cursor has nowhere to go on."""
+    problem = refused(quiet_centre.as_("officer").get(f"/v1/articles?q=โอนเงิน&{asked}"), 400)
+    assert {f"/{one.partition('=')[0]}": "not_with_q" for one in asked.split("&")} == pointers(problem)
+    assert {"items": [], "next": None} == ok(quiet_centre.as_("officer").get("/v1/articles?q=โอนเงิน"))
 
 
 def test_an_article_is_found_only_while_it_holds(centre: Centre) -> None:
@@ -247,6 +265,19 @@ def test_after_a_correction_one_sees_who_was_told_otherwise(centre: Centre) -> N
     assert {(1, True, True)} == {(one["number"], one["corrected_since"], one["in_force"]) for one in first["items"]}
     assert told[3:] == [one["id"] for one in ok(officer.get(f"{path}/complaints?corrected_since=false"))["items"]]
     assert centre.complaint(told[0])["answer"]["articles"][0]["corrected_since"]
+
+
+def test_what_was_referred_first_was_not_answered_at_once(centre: Centre) -> None:
+    """Though the Centre answers in the end; asking an agency after the first answer changes nothing."""
+    referral = centre.referred()
+    centre.told(referral["id"], returned(referral))
+    officer = centre.as_("officer")
+    made(officer.post(f"/v1/complaints/{referral['complaint_id']}/answers", json={"text": "โอนภายใน 30 วัน"}))
+    asked_later = centre.answered()
+    reopened = officer.post(f"/v1/complaints/{asked_later['id']}/reopening", json={"reason": "ยังไม่ได้รับเงิน"})
+    centre.referred(ok(reopened))
+    report = ok(officer.get("/v1/reports/answered-at-once"))
+    assert (2, 1, 0.5) == tuple(report["total"][name] for name in ("answered", "at_once", "rate"))
 
 
 def test_the_rate_of_answers_at_once_is_told_by_topic(centre: Centre) -> None:

@@ -65,6 +65,41 @@ def test_complaints_are_found_by_place_and_referral(centre: Centre) -> None:
     assert {late} == listed(centre, "due_from=2027-05-01T00:00:00Z&due_to=2027-05-02T00:00:00Z")
 
 
+def test_places_are_found_by_the_names_that_intake_takes(centre: Centre) -> None:
+    """Short, with the word for their level, or in English; what is only called เมือง is so in every province."""
+    khon_kaen = centre.registered(place={"province": "Khon Kaen", "district": "อ.เมือง", "subdistrict": "พระลับ"})["id"]
+    bangkok = centre.registered(place={"province": "กทม.", "district": "ดุสิต"})["id"]
+    lamphun = centre.registered(place={"province": "ลำพูน", "district": "เมืองลำพูน"})["id"]
+    for query, found in {
+        "province=khon kaen": {khon_kaen},
+        "province=กทม.,จ.ลำพูน": {bangkok, lamphun},
+        "district=เขตดุสิต": {bangkok},
+        "district=Mueang": {khon_kaen, lamphun},
+        "district=อำเภอเมือง&province=ขอนแก่น": {khon_kaen},
+        "subdistrict=ต.พระลับ": {khon_kaen},
+        "province=ลำพูน&district=ดุสิต": set(),
+    }.items():
+        assert found == listed(centre, query), query
+    filters = {"province": ["กทม."], "district": ["เมือง", "ดุสิต"]}
+    view = made(centre.as_("officer").post("/v1/saved-views", json={"name": "เมืองหลวง", "filters": filters}))
+    assert filters == view["filters"]
+    assert [bangkok] == [one["id"] for one in ok(centre.as_("officer").get(view["path"]))["items"]]
+
+
+def test_complaints_are_found_by_tracking_numbers_as_people_write_them(centre: Centre) -> None:
+    """In small letters, with spaces, with Thai digits; a complaint's referrals, too."""
+    first, second = centre.registered(), centre.verified()
+    number = first["tracking_number"]
+    thai = number.translate(str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙"))
+    for written in (number.lower(), number.replace("-", " "), f" {thai} "):
+        assert {first["id"]} == listed(centre, f"tracking_number={quote(written)}")
+    both = f"{number.lower()}, {second['tracking_number'].replace('-', ' - ')}"
+    assert {first["id"], second["id"]} == listed(centre, f"tracking_number={quote(both)}")
+    referral, written = centre.referred(second), second["tracking_number"].lower()
+    (found,) = ok(centre.as_("officer").get(f"/v1/referrals?tracking_number={written}"))["items"]
+    assert referral["id"] == found["id"]
+
+
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
@@ -73,6 +108,11 @@ def test_complaints_are_found_by_place_and_referral(centre: Centre) -> None:
         ("due_from=2569-01-01T00:00:00Z", {"/due_from": "buddhist_year"}),
         ("due_from=2026-01-01T00:00:00", {"/due_from": "offset_required"}),
         ("districts=x", {"/districts": "unknown_parameter"}),
+        ("province=ลำพูน,แอตแลนติส", {"/province/1": "unknown_place"}),
+        ("province=เมืองลำพูน", {"/province/0": "unknown_place"}),
+        ("district=ลำ", {"/district/0": "unknown_place"}),
+        ("subdistrict=.", {"/subdistrict/0": "unknown_place"}),
+        ("tracking_number=1111-2569-000123-A", {"/tracking_number/0": "wrong_tracking_number"}),
     ],
 )
 def test_a_wrong_filter_is_refused(quiet_centre: Centre, query: str, wrong: dict[str, str]) -> None:
@@ -128,6 +168,7 @@ def test_a_name_stands_for_one_view(centre: Centre) -> None:
         ({"name": "x", "filters": {"states": ["received"]}}, {"/filters/states": "unknown_field"}),
         ({"name": "x", "filters": {"state": ["lost"]}}, {"/filters/state/0": "unknown_code"}),
         ({"name": "x", "filters": {"state": "received,lost"}}, {"/filters/state/1": "unknown_code"}),
+        ({"name": "x", "filters": {"province": ["แอตแลนติส"]}}, {"/filters/province/0": "unknown_place"}),
         ({"name": "x", "filters": {"state": 7}}, {"/filters/state": "wrong_type"}),
         ({"name": "x", "filters": {"state": [7]}}, {"/filters/state/0": "unknown_code"}),
         ({"name": "x", "filters": {"client_id": ["a"]}}, {"/filters/client_id": "unknown_field"}),

@@ -438,6 +438,8 @@ def test_each_answer_is_rated_once(busy_centre: Centre) -> None:
     given = only(ok(busy_centre.as_("officer").get(f"/v1/complaints/{somebody.id}/feedback"))["items"])
     assert (False, "ยังไม่ระบุวัน", 1) == (given["satisfied"], given["comment"], given["answer_version"])
     assert {"/satisfied": "required"} == pointers(refused(somebody.says("feedback", {}), 400))
+    for word in ("off", "true", 0):
+        assert {"/satisfied": "wrong_type"} == pointers(refused(somebody.says("feedback", {"satisfied": word}), 400))
 
 
 def test_a_complainant_asks_to_reopen_and_an_officer_decides(busy_centre: Centre) -> None:

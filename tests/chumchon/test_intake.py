@@ -243,6 +243,9 @@ def test_lists_are_filtered(three_cases: Office, filters: dict[str, Any], found:
         ({"from": "2026-01-01T00:00:00"}, {("/from", "offset_required")}),
         ({"sort": "subject"}, {("/sort", "unknown_code")}),
         ({"cursor": "nonsense"}, {("/cursor", "wrong_cursor")}),
+        ({"q": "โอน", "cursor": "nonsense"}, {("/cursor", "not_with_q")}),
+        ({"q": "โอน", "count": "true", "sort": "due_at"}, {("/count", "not_with_q"), ("/sort", "not_with_q")}),
+        ({"case_number": "CC-2570-000045-X"}, {("/case_number", "wrong_case_number")}),
     ],
 )
 def test_wrong_filters_are_refused(
@@ -250,6 +253,15 @@ def test_wrong_filters_are_refused(
 ) -> None:
     """An unknown key or code is 400, not an empty list."""
     assert faults == standing_office.faults("GET", "/cases", **filters)
+
+
+def test_a_case_is_found_by_its_number_as_people_write_it(three_cases: Office) -> None:
+    """In small letters, with spaces, with Thai digits, without its prefix."""
+    number = three_cases.done("GET", "/cases")["items"][0]["case_number"]
+    thai = number.translate(str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙"))
+    for written in (number, number.lower(), number.replace("-", " "), f" {thai}", number.removeprefix("CC-")):
+        (found,) = three_cases.done("GET", "/cases", case_number=written)["items"]
+        assert number == found["case_number"]
 
 
 @pytest.mark.parametrize("sort", ["received_at", "-received_at", "due_at", "-due_at"])

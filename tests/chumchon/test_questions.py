@@ -117,6 +117,14 @@ def test_questions_are_filtered(two_questions: Office, filters: dict[str, str], 
     assert found == len(two_questions.done("GET", "/questions", **filters)["items"])
 
 
+@pytest.mark.parametrize("asked", [{"cursor": "nonsense"}, {"sort": "asked_at"}])
+def test_a_search_has_no_pages_and_no_other_order(two_questions: Office, asked: dict[str, str]) -> None:
+    """It is refused rather than ignored."""
+    assert {(f"/{name}", "not_with_q") for name in asked} == two_questions.faults(
+        "GET", "/questions", q="วาระ", **asked
+    )
+
+
 def test_the_store_is_exported(two_questions: Office) -> None:
     """Each question with its newest answer, its codes in words, in Thai unless English is asked for."""
     sent = two_questions.ask("GET", "/questions/export", format="csv")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thaikit.places import Level, areas, find_area, search_areas
+from thaikit.places import Level, areas, find_area, official_names, search_areas
 
 
 def test_all_of_thailand_is_known() -> None:
@@ -71,3 +71,23 @@ def test_names_that_begin_with_the_text_come_first() -> None:
     assert {"51"} == {area.parent for _, area in search_areas(Level.DISTRICT, "ban", parents={"51"})}
     assert 77 == len(search_areas(Level.PROVINCE))
     assert [] == search_areas(Level.PROVINCE, "แอตแลนติส")
+
+
+@pytest.mark.parametrize(
+    ("level", "written", "official"),
+    [
+        (Level.PROVINCE, "กทม.", {"กรุงเทพมหานคร"}),
+        (Level.DISTRICT, "dusit", {"เขตดุสิต"}),
+        (Level.SUBDISTRICT, "ต.บ้านกลาง", {"บ้านกลาง"}),
+        (Level.PROVINCE, "แอตแลนติส", set()),
+        (Level.DISTRICT, "", set()),
+    ],
+)
+def test_a_name_stands_for_all_official_names_of_its_level(level: Level, written: str, official: set[str]) -> None:
+    """Wherever the areas lie."""
+    assert official == official_names(level, written)
+
+
+def test_a_capital_district_is_that_of_any_province() -> None:
+    """As long as nobody says of which."""
+    assert {"เมืองลำพูน", "เมืองขอนแก่น"} < official_names(Level.DISTRICT, "อ.เมือง")

@@ -4,13 +4,15 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
+from fastapi import Query
 from pydantic import AfterValidator
 
 from servicekit.clock import utc_now
 from servicekit.fields import Day, Line, Text, Timestamp, refused
+from servicekit.filters import CommaIsOr
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date
-from thaikit.numbers import InvalidNumber, parse_national_id, parse_phone
+from thaikit.numbers import InvalidNumber, parse_checked, parse_national_id, parse_phone
 
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 """How far a caller's clock may be ahead of ours before its times lie in the future."""
@@ -71,6 +73,19 @@ def _past_day(value: date) -> date:
     return value
 
 
+def _tracking_number(value: str) -> str:
+    try:
+        return parse_checked(value)
+    except InvalidNumber:
+        raise refused(
+            "wrong_tracking_number",
+            Words(
+                "ไม่ใช่เลขติดตามเรื่องที่ถูกต้อง โปรดตรวจทุกตัว ตัวสุดท้ายใช้ตรวจตัวอื่น เช่น 1111-2569-000123-M",
+                "It is not a tracking number such as 1111-2569-000123-M, whose last character checks the others.",
+            ),
+        ) from None
+
+
 Name = Annotated[str, Line(200)]
 Subject = Annotated[str, Line(300)]
 LongText = Annotated[str, Text(20_000)]
@@ -87,6 +102,13 @@ CallerNumber = Annotated[str, Line(40), AfterValidator(_caller)]
 """As `Phone`, or `withheld` when the caller's number was not shown."""
 
 Email = Annotated[str, Line(254), AfterValidator(_email)]
+
+TrackingNumbers = Annotated[
+    list[Annotated[str, Line(100), AfterValidator(_tracking_number)]] | None,
+    CommaIsOr,
+    Query(description="Separated by commas: any. Spaces stand for hyphens; case and Thai digits do not matter."),
+]
+"""A filter by tracking numbers, as people write them."""
 
 PastMoment = Annotated[Timestamp, AfterValidator(_past_moment)]
 """A moment that is not in the future."""

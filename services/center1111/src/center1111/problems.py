@@ -16,6 +16,7 @@ from center1111.closure.actions import NoReopeningRequest
 from center1111.complainants import NotPossibleNow, NotYours
 from center1111.erasure.actions import NotAtItsEnd
 from center1111.intake.imports.actions import ImportNotFound
+from center1111.intake.imports.routes import NotATable
 from center1111.intake.saved_views import SavedViewNotFound, ViewNameTaken
 from center1111.knowledge.actions import ArticleMoveNotAllowed, ArticleNotFound, AuthorCannotPublish
 from center1111.referrals.actions import AnswerSuperseded, ReturnedBefore
@@ -119,6 +120,15 @@ PROBLEMS: Final[Mapping[type[DomainError], Problem]] = {
         HTTPStatus.NOT_FOUND,
         Words("ไม่พบการนำเข้า", "No such import"),
         Words("โปรดตรวจสอบรหัสการนำเข้า", "Check the import's id."),
+    ),
+    NotATable: Problem(
+        "not-a-table",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        Words("ไม่ใช่แฟ้มตาราง", "Not a table"),
+        Words(
+            "โปรดส่งแฟ้ม CSV เป็น text/csv หรือ XLSX เป็น application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "Send CSV as text/csv, or XLSX as application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.",
+        ),
     ),
     **code_lists.PROBLEMS,
     NotYours: Problem(

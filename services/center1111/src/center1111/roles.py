@@ -15,6 +15,9 @@ Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
 Recorder = Annotated[Actor, Depends(require("intake", AGENCY_CLIENT))]
 Corrector = Annotated[Actor, Depends(require("intake", "verifier", "officer", "supervisor"))]
 Importer = Annotated[Actor, Depends(require("intake", "supervisor"))]
+SecretGiver = Annotated[Actor, Depends(require("intake", "supervisor"))]
+"""Gives a complainant a new secret."""
+
 Attacher = Annotated[Actor, Depends(require("intake", "verifier", "officer", "supervisor", AGENCY_CLIENT))]
 Verifier = Annotated[Actor, Depends(require("verifier", "supervisor"))]
 CaseOfficer = Annotated[Actor, Depends(require("officer", "supervisor"))]

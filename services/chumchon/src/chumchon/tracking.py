@@ -35,6 +35,12 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256("".join(filter(str.isalnum, secret.upper())).encode()).digest()
 
 
+def parse_case_number(text: str) -> str:
+    """A case number in its canonical form, however it was written, with its prefix or without; raises InvalidNumber."""
+    bare = text.strip().upper().removeprefix(NUMBER_PREFIX).lstrip(" -")
+    return f"{NUMBER_PREFIX}-{parse_checked(bare)}"
+
+
 def case_id_for(session: Session, case_number: str, secret: str) -> UUID:
     """The case that a complainant follows.
 
@@ -42,10 +48,10 @@ def case_id_for(session: Session, case_number: str, secret: str) -> UUID:
         CaseNotFound: there is no such case, or the secret is another; which of it, strangers do not learn.
     """
     try:
-        number = parse_checked(case_number.strip().upper().removeprefix(f"{NUMBER_PREFIX}-"))
+        number = parse_case_number(case_number)
     except InvalidNumber:
         raise CaseNotFound from None
-    found = _by_number.first(session, case_number=f"{NUMBER_PREFIX}-{number}")
+    found = _by_number.first(session, case_number=number)
     if found is None or not hmac.compare_digest(found.secret_hash or b"", hash_secret(secret)):
         raise CaseNotFound
     case_id: UUID = found.id

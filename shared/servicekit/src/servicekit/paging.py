@@ -20,6 +20,7 @@ from servicekit.words import Words
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 NOT_OF_THE_FILTER = frozenset({"cursor", "limit", "count"})
+NOT_OF_A_SEARCH = frozenset({"cursor", "count", "sort"})
 
 Item = TypeVar("Item")
 
@@ -35,6 +36,10 @@ _WRONG_CURSOR = FieldError(
         "This cursor is not of this list and filter: begin again at the first page.",
     ),
     "query",
+)
+_NOT_WITH_Q = Words(
+    "ใช้ร่วมกับ q ไม่ได้ ผลการค้นหามีหน้าเดียว เรียงตามความตรงกัน โปรดนำพารามิเตอร์นี้ออก",
+    "Not together with q: a search gives one page, the best first. Leave this out.",
 )
 
 
@@ -64,6 +69,17 @@ def decode_cursor(request: Request, cursor: str, kinds: Sequence[Any]) -> list[A
         return [TypeAdapter(kind).validate_python(value) for kind, value in zip(kinds, position, strict=True)]
     except (binascii.Error, ValueError, TypeError, ValidationError) as error:
         raise InvalidInput(_WRONG_CURSOR) from error
+
+
+def refuse_paging(request: Request) -> None:
+    """Refuse what a ranked search of one page cannot obey: ignored, it would mislead.
+
+    Raises:
+        InvalidInput: the request asks for a page, an order or a count.
+    """
+    given = sorted(NOT_OF_A_SEARCH & request.query_params.keys())
+    if given:
+        raise InvalidInput(*(FieldError(f"/{name}", "not_with_q", _NOT_WITH_Q, "query") for name in given))
 
 
 def make_page(

@@ -88,6 +88,14 @@ def find_area(level: Level, name: str, *, parent: str | None = None) -> Area | N
     return _by_name(level).get((parent, _bare(name)))
 
 
+def official_names(level: Level, name: str) -> frozenset[str]:
+    """The Thai names of all areas that are called so, wherever they lie; none when there is no such area.
+
+    `อ.เมือง` alone is the capital district of any province.
+    """
+    return _names(level).get(_bare(name), frozenset())
+
+
 @cache
 def _searchable(level: Level) -> Sequence[tuple[Area, tuple[str, str]]]:
     return tuple((area, (skeleton(_bare(area.th)), _bare(area.en))) for area in areas(level))
@@ -105,6 +113,14 @@ def _by_name(level: Level) -> Mapping[tuple[str | None, str], Area]:
         for name in names:
             found.setdefault((area.parent, name), area)
     return found
+
+
+@cache
+def _names(level: Level) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for (_, name), area in _by_name(level).items():
+        found.setdefault(name, set()).add(area.th)
+    return {name: frozenset(official) for name, official in found.items()}
 
 
 def _bare(name: str) -> str:

@@ -30,6 +30,7 @@ _COMPLAINANT: Final = tuple(NewComplainant.model_fields)
 _NOBODY: Final = NewComplainant()
 _NOWHERE: Final = NewPlace()
 _DERIVED: Final = {"search_text", "text_sketch"}
+_RENEWED: Final = "ออกรหัสลับติดตามเรื่องใหม่แล้ว รหัสเดิมใช้ไม่ได้อีก"
 
 _NEXT_SERIAL = Query(sa.select(sa.func.nextval(sa.cast(sa.bindparam("sequence", type_=sa.Text), REGCLASS))))
 
@@ -258,3 +259,16 @@ def refuse_contradictions(new: NewComplaint, received_at: datetime) -> None:
     faults = list(rules.contradictions(new.evidence.model_dump(), received_at))
     if faults:
         raise InvalidInput(*(FieldError(fault.pointer, fault.code, fault.detail) for fault in faults))
+
+
+def renew_secret(session: Session, complaint_id: UUID, *, by: str, now: datetime) -> tuple[str, str]:
+    """Give the complaint a new secret in place of the one it has; its tracking number and that secret.
+
+    Raises:
+        ComplaintNotFound, Erased: as `steps` tells.
+    """
+    complaint = steps.complaint_to_change(session, complaint_id)
+    secret = make_secret()
+    complaint.tracking_secret_digest = digest_of(complaint.tracking_number, secret)
+    steps.advance(session, complaint, Move.NOTE, by=by, now=now, note=_RENEWED)
+    return complaint.tracking_number, secret

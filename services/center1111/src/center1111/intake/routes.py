@@ -11,12 +11,13 @@ from pydantic import ConfigDict, Field
 from center1111.codes import AnswerOrigin, Standing
 from center1111.complaint_view import ComplaintView, read_complaint
 from center1111.deadlines import Due
-from center1111.fields import Name
+from center1111.fields import Name, TrackingNumbers
 from center1111.intake import queries
-from center1111.intake.actions import Registered, correct_complaint, register_complaint
+from center1111.intake.actions import Registered, correct_complaint, register_complaint, renew_secret
 from center1111.intake.bodies import NewComplaint, NewPublicComplaint
+from center1111.intake.place_filters import Districts, Provinces, Subdistricts, kept_names
 from center1111.journey import State
-from center1111.roles import Corrector, Reader, Recorder
+from center1111.roles import Corrector, Reader, Recorder, SecretGiver
 from center1111.standing import standing_values
 from center1111.writers import KnownWriters
 from schemas import Channel, Kind
@@ -29,6 +30,7 @@ from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_pa
 from servicekit.rate_limits import PUBLIC_LIMIT
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired, check_version
+from thaikit.places import Level
 
 router = Router(tags=["complaints"])
 public_router = Router(tags=["public"], dependencies=[PUBLIC_LIMIT])
@@ -59,6 +61,17 @@ class RegisteredView(View):
     tracking_secret: str = Field(description="For the complainant; shown this once and kept only as a digest.")
     state: State
     version: int
+
+
+class NewSecretView(View):
+    """A new secret of a complaint."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tracking_number": "1111-2569-000123-M", "tracking_secret": "7K4Q-M2XP-9RTD-HW3C"}]}
+    )
+
+    tracking_number: str
+    tracking_secret: str = Field(description="For the complainant; shown this once and kept only as a digest.")
 
 
 class ComplaintLine(View):
@@ -98,11 +111,11 @@ async def complaints_wanted(
     state: CodesOf[State] = None,
     channel: CodesOf[Channel] = None,
     kind: CodesOf[Kind] = None,
-    province: Names = None,
-    district: Names = None,
-    subdistrict: Names = None,
+    province: Provinces = None,
+    district: Districts = None,
+    subdistrict: Subdistricts = None,
     work_group: Names = None,
-    tracking_number: Names = None,
+    tracking_number: TrackingNumbers = None,
     referred: Annotated[bool | None, Query(description="Ever referred to any agency, or never.")] = None,
     referred_to: Annotated[
         list[Name] | None, CommaIsOr, Query(description="Codes of agencies; those that were ever referred there.")
@@ -128,9 +141,9 @@ async def complaints_wanted(
         "state": state,
         "channel": channel,
         "kind": kind,
-        "province": province,
-        "district": district,
-        "subdistrict": subdistrict,
+        "province": kept_names(Level.PROVINCE, province),
+        "district": kept_names(Level.DISTRICT, district),
+        "subdistrict": kept_names(Level.SUBDISTRICT, subdistrict),
         "work_group": work_group,
         "tracking_number": tracking_number,
         "referred": referred,
@@ -263,6 +276,16 @@ def patch_complaint(
         now=now,
     )
     return read_complaint(session, complaint_id, for_=actor)
+
+
+@router.post("/complaints/{complaint_id}/secret", status_code=201, summary="Give a complaint a new secret")
+def post_secret(complaint_id: UUID, *, session: Transaction, now: Now, actor: SecretGiver) -> NewSecretView:
+    """For a complainant who lost theirs, or whose complaint was imported: make sure that it is them.
+
+    The old secret stops working. The history tells who gave a new one and when.
+    """
+    number, secret = renew_secret(session, complaint_id, by=actor.subject, now=now)
+    return NewSecretView(tracking_number=number, tracking_secret=secret)
 
 
 def _client(actor: Actor) -> str | None:

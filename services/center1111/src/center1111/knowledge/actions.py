@@ -98,6 +98,8 @@ def edit_article(
 ) -> Article:
     """Write the article's next version; what is published stays in force until that version is published too.
 
+    Where nothing changes there is none: what was answered from the present version would look corrected.
+
     Raises:
         ArticleNotFound, VersionMismatch: as their names say.
         ArticleMoveNotAllowed: it is retired.
@@ -105,6 +107,8 @@ def edit_article(
     article = article_to_change(session, article_id, wanted)
     if article.state is ArticleState.RETIRED:
         raise ArticleMoveNotAllowed(state=article.state)
+    if content.model_dump() | {"keywords": list(content.keywords)} == content_of(article):
+        return article
     article.number += 1
     article.changed_at = now
     for name, value in content.model_dump().items():
@@ -219,6 +223,11 @@ def review_article(
     return article
 
 
+def content_of(article: Article) -> dict[str, Any]:
+    """What the newest version says, by the fields of the body that wrote it."""
+    return {name: getattr(article, name) for name in ArticleContent.model_fields}
+
+
 def article_to_change(session: Session, article_id: UUID, wanted: Versions) -> Article:
     """The article, locked until the transaction ends.
 
@@ -253,5 +262,6 @@ def _write(
 
 
 def _version(article: Article, *, by: str, now: datetime) -> ArticleVersion:
-    content = {name: getattr(article, name) for name in ArticleContent.model_fields}
-    return ArticleVersion(article_id=article.id, number=article.number, author=by, written_at=now, **content)
+    return ArticleVersion(
+        article_id=article.id, number=article.number, author=by, written_at=now, **content_of(article)
+    )

@@ -22,7 +22,7 @@ from servicekit.clock import Now
 from servicekit.fields import Day, Line, Versioned, View
 from servicekit.filters import CodesOf
 from servicekit.merge_patch import patched
-from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page, refuse_paging
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatch, IfMatchRequired
 from thaikit.calendar import bangkok_date
@@ -109,7 +109,7 @@ def list_articles(
     cursor: Cursor = None,
     count: Count = False,  # a query parameter
 ) -> Page[ArticleLine]:
-    """Without `q` the last changed first. With `q` the best first, on one page."""
+    """Without `q` the last changed first. With `q` the best first, on one page: without cursor and count."""
     wanted = {
         name: value
         for name, value in {
@@ -121,8 +121,9 @@ def list_articles(
         if value is not None
     }
     if q is not None:
+        refuse_paging(request)
         found = queries.search_articles(session, q, today=bangkok_date(now), limit=limit, wanted=wanted)
-        return Page(items=found, next=None, total=len(found) if count else None)
+        return Page(items=found, next=None)
     after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None
     return make_page(
         queries.list_articles(session, wanted, after=after, limit=limit + 1),
@@ -167,10 +168,12 @@ def patch_article(
     actor: Editor,
     wanted: IfMatchRequired,
 ) -> ArticleView:
-    """JSON Merge Patch (RFC 7396). Makes the next version; what is published stays in force until that is, too."""
+    """JSON Merge Patch (RFC 7396). Makes the next version; what is published stays in force until that is, too.
+
+    A patch that changes nothing makes no version: the article is answered as it is.
+    """
     article = actions.article_to_change(session, article_id, wanted)
-    present = {name: getattr(article, name) for name in ArticleContent.model_fields}
-    content = patched(ArticleContent, present, patch)
+    content = patched(ArticleContent, actions.content_of(article), patch)
     return ArticleView.model_validate(
         actions.edit_article(session, article_id, content, wanted=wanted, by=actor.subject, now=now)
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from center1111.codes import Standing
 from center1111.complaint_view import tell_version
 from center1111.deadlines import Due
-from center1111.fields import LongText, Name
+from center1111.fields import LongText, Name, TrackingNumbers
 from center1111.journey import KEPT_AS_QUEUED, ReferralState
 from center1111.referrals import actions, queries
 from center1111.roles import CaseOfficer, Officer
@@ -129,7 +129,7 @@ async def _wanted(
     to: Annotated[list[Name] | None, CommaIsOr, Query(description="Codes of agencies.")] = None,
     work_group: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
     case_number: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
-    tracking_number: Annotated[list[Name] | None, CommaIsOr, Query()] = None,
+    tracking_number: TrackingNumbers = None,
     complaint: Annotated[UUID | None, Query(description="The complaint's id.")] = None,
     referred_from: Annotated[Timestamp | None, Query()] = None,
     referred_to: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,

@@ -59,8 +59,8 @@ class Summary(View):
     answer_origin: dict[AnswerOrigin, int]
 
 
-# A complaint's first answer tells whether it was answered at once. Its topic is that of the article used,
-# or the one that the agency gave to the referral.
+# A complaint's first answer tells whether it was answered at once: by the Centre, and no agency was asked before. Its
+# topic is that of the article used, or the one that the agency gave to the referral.
 _first_article_topic = (
     sa.select(ArticleVersion.topic)
     .join(
@@ -77,8 +77,14 @@ _topic = sa.func.coalesce(
     _first_article_topic,
     sa.select(Referral.topic).where(Referral.id == Answer.referral_id).correlate(Answer).scalar_subquery(),
 )
+_asked_before = (
+    sa.exists()
+    .where(Referral.complaint_id == Answer.complaint_id, Referral.referred_at <= Answer.answered_at)
+    .correlate(Answer)
+)
+_by_centre = sa.type_coerce(Answer.origin, sa.Text) == sa.literal_column(f"'{AnswerOrigin.CENTRE}'")
 _first_answers = (
-    sa.select(_topic.label("topic"), Answer.origin.label("origin"))
+    sa.select(_topic.label("topic"), sa.and_(_by_centre, sa.not_(_asked_before)).label("at_once"))
     .where(
         Answer.version == sa.literal_column("1"),
         Answer.answered_at >= sa.bindparam("from_", type_=_MOMENT),
@@ -90,19 +96,19 @@ _AT_ONCE = Query(
     sa.select(
         _first_answers.c.topic,
         sa.func.count().label("answered"),
-        sa.func.count()
-        .filter(sa.type_coerce(_first_answers.c.origin, sa.Text) == sa.literal_column(f"'{AnswerOrigin.CENTRE}'"))
-        .label("at_once"),
+        sa.func.count().filter(_first_answers.c.at_once).label("at_once"),
     ).group_by(_first_answers.c.topic)
 )
 
 
 class AnsweredAtOnce(View):
-    """Of the complaints of a topic, how many the Centre answered itself."""
+    """Of the complaints of a topic, how many the Centre answered itself, without asking an agency first."""
 
     topic: str | None = Field(description="A topic of /v1/code-lists/topics, or one of an agency's own; null: unknown.")
     answered: int = Field(description="Complaints that got their first answer in the period.")
-    at_once: int = Field(description="Of these, those that the Centre answered under its own authority.")
+    at_once: int = Field(
+        description="Of these, those that the Centre answered under its own authority without referring them first."
+    )
     rate: float = Field(description="`at_once` by `answered`, from 0 to 1; 0 where nothing was answered.")
 
 

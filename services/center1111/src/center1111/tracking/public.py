@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Request, Response
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from center1111.complainants import Secret, complaint_of_complainant
 from center1111.complaint_view import read_complaint
@@ -43,7 +43,7 @@ class NewFeedback(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"satisfied": False, "comment": "คำตอบยังไม่ระบุวันโอนเงิน"}]})
 
-    satisfied: bool
+    satisfied: bool = Field(strict=True)
     comment: Note | None = None
 
 

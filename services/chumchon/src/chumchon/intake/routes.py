@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import Body as RequestBody
 from fastapi import Depends, Request, Response
 from fastapi import Query as QueryParameter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from chumchon.cases import CaseSummary, CaseView, as_seen, case_view, summary_of, visible_case
 from chumchon.codes import Standing
@@ -18,22 +18,43 @@ from chumchon.intake.bodies import CorrectedCase, NewCase
 from chumchon.intake.queries import Sort, Wanted, count_cases, find_cases, history_of, search_cases
 from chumchon.journey import OPEN_STATES, Channel, Origin, State
 from chumchon.steps import AGENCY_CLIENT, OFFICERS, REGISTRAR, case_to_change, sight_of
+from chumchon.tracking import parse_case_number
 from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
 from servicekit.clock import Now
-from servicekit.fields import Line, Timestamp, View
+from servicekit.fields import Line, Timestamp, View, refused
 from servicekit.filters import CodesOf, CommaIsOr, IdsOf
 from servicekit.identity import Actor, require
 from servicekit.merge_patch import patched
-from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page, refuse_paging
 from servicekit.routes import Reading, Router, Transaction
 from servicekit.versions import IfMatchRequired
+from servicekit.words import Words
+from thaikit.numbers import InvalidNumber
 
 router = Router(tags=["cases"])
 
 Recorder = Annotated[Actor, Depends(require(REGISTRAR, AGENCY_CLIENT))]
 Registrar = Annotated[Actor, Depends(require(REGISTRAR))]
 Reader = Annotated[Actor, Depends(require(*OFFICERS, AGENCY_CLIENT))]
+
+_WRONG_CASE_NUMBER: Final = Words(
+    "ไม่ใช่เลขที่เรื่องที่ถูกต้อง เช่น CC-2570-000045-6 โปรดตรวจทุกตัว ตัวสุดท้ายใช้ตรวจตัวอื่น",
+    "It is not a case number such as CC-2570-000045-6, whose last character checks the others.",
+)
+
+
+def _case_number(value: str) -> str:
+    try:
+        return parse_case_number(value)
+    except InvalidNumber:
+        raise refused("wrong_case_number", _WRONG_CASE_NUMBER) from None
+
+
+CaseNumber = Annotated[
+    Annotated[str, Line(50), AfterValidator(_case_number)] | None,
+    QueryParameter(description="Case, spaces and Thai digits do not matter."),
+]
 
 
 class RecordedCase(CaseView):
@@ -73,7 +94,7 @@ async def _wanted(
     now: Now,
     deadlines: DeadlinesOfService,
     referral: IdsOf = None,
-    case_number: Annotated[str | None, Line(50)] = None,
+    case_number: CaseNumber = None,
     state: CodesOf[State] = None,
     work_group: CodesOf[WorkGroup] = None,
     topic: CodesOf[Topic] = None,
@@ -161,7 +182,12 @@ def list_cases(
     cursor: Cursor = None,
     count: Count = False,
 ) -> Page[CaseSummary]:
-    """A group's officer sees the group's, an agency's system what it filed."""
+    """A group's officer sees the group's, an agency's system what it filed.
+
+    A search has neither cursor, sort nor count.
+    """
+    if q is not None:
+        refuse_paging(request)
     sight = sight_of(actor)
     seen = wanted.within(sight)
     if seen is None:

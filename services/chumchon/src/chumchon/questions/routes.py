@@ -24,7 +24,7 @@ from servicekit.fields import Line, Timestamp, View
 from servicekit.files.tables import Cell, csv_table, pieces_of, xlsx_table
 from servicekit.filters import CodesOf
 from servicekit.identity import Actor, require
-from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page, refuse_paging
 from servicekit.problems import DomainError
 from servicekit.routes import Reading, Router
 from servicekit.words import Language, Words, preferred_language
@@ -125,8 +125,9 @@ def list_questions(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[QuestionSummary]:
-    """Every question that was answered, of all work groups."""
+    """Every question that was answered, of all work groups; a search has neither cursor nor sort."""
     if q is not None:
+        refuse_paging(request)
         found = search_questions(session, values, q, limit=limit)
         return Page(items=[_found(*it) for it in found], next=None)
     after = decode_cursor(request, cursor, [datetime, UUID]) if cursor else None

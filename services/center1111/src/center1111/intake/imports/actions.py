@@ -43,6 +43,11 @@ _EMPTY: Final = Words("ไม่มีแถวข้อมูล", "There is no
 _FAILED: Final = Words(
     "ระบบประมวลผลแฟ้มนี้ไม่สำเร็จ โปรดแจ้งผู้ดูแลระบบ", "The file could not be worked through: tell the operator."
 )
+_ROW_FAILED: Final = Words(
+    "ระบบอ่านแถวนี้ไม่สำเร็จ โปรดพิมพ์ค่าในแถวนี้ใหม่ หากยังไม่ได้ ให้นำแถวนี้ออก บันทึกเป็นเรื่องเดี่ยว และแจ้งผู้ดูแลระบบ",
+    "The row could not be read: type its cells anew. Should that not help, take it out, record it by itself,"
+    " and tell the operator.",
+)
 
 IMPORTS_WAITING: Final = Query(
     sa.text("""
@@ -238,6 +243,9 @@ def _checked(number: int, cells: dict[str, Cell], now: datetime) -> NewComplaint
         )
     except InvalidInput as error:
         found = error.errors
+    except Exception as error:  # noqa: BLE001  # one row that nobody foresaw must not hide what is wrong with the others
+        log.error("row of an import failed", row=number, **describe(error))  # noqa: TRY400  # no personal data
+        found = [FieldError("", "row_failed", _ROW_FAILED)]
     else:
         return new
     return [_told(number, column_at(fault.pointer), fault) for fault in found]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from center1111.codes import CODE_LISTS
 
 _BANGKOK: Final = ZoneInfo("Asia/Bangkok")
+_DIGITS_READ: Final = 18
 
 Cell = str | int | float | bool | datetime | date | None
 """What stands in a cell: always text in CSV."""
@@ -128,6 +129,11 @@ def _value(column: Column, cell: Cell) -> object:
     return _READ_AS[column.holds](column, text)
 
 
+def _number(text: str) -> int | str:
+    """A number of more digits than are read is too large for any column all the same, and Python would not read it."""
+    return int(text[:_DIGITS_READ]) if text.isdecimal() else text
+
+
 def _code(column: Column, text: str) -> str:
     return next((code for code, said in CODE_LISTS[column.codes].items() if said.label.th == text), text)
 
@@ -144,7 +150,7 @@ def _moment(value: datetime | str) -> str:
 
 _READ_AS: Final[Mapping[Holds, Callable[[Column, str], object]]] = {
     Holds.FLAG: lambda _, text: _FLAGS.get(text.lower(), text),
-    Holds.NUMBER: lambda _, text: int(text) if text.isdecimal() else text,
+    Holds.NUMBER: lambda _, text: _number(text),
     Holds.CODE: _code,
     Holds.MOMENT: lambda _, text: _moment(text),
 }

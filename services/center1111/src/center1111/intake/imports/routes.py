@@ -23,17 +23,29 @@ from servicekit.fields import View
 from servicekit.files.receiving import Received, received
 from servicekit.idempotency import claim_of
 from servicekit.paging import Count, Cursor, Limit, Page, decode_cursor, make_page
+from servicekit.problems import DomainError, FieldError, InvalidInput
 from servicekit.routes import IdempotencyKey, Reading, Router, caller_of, kept_for
-from servicekit.words import preferred_language
+from servicekit.words import Words, preferred_language
 
 MAX_BYTES: Final = 10 * 1024 * 1024
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_TYPES: Final = ("text/csv", _XLSX)
+# What browsers call either, on a machine with Excel or with nothing that knows them; the content decides.
+_ALSO_CALLED: Final = ("application/vnd.ms-excel", "application/octet-stream")
 _TABLE: Final = {
     "required": True,
-    "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("text/csv", _XLSX)},
+    "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _TYPES},
 }
 
+_NO_CONTENT: Final = FieldError(
+    "", "required", Words("ไม่มีเนื้อหา โปรดส่งแฟ้มตาราง", "The body is empty: send the table's file.")
+)
+
 router = Router(tags=["complaints"])
+
+
+class NotATable(DomainError):
+    """The body is said to be something else than a table."""
 
 
 class TemplateFormat(StrEnum):
@@ -96,9 +108,11 @@ async def post_import(
 ) -> Response:
     """CSV (UTF-8 or CP874) or XLSX of at most 10 MiB and 10,000 rows, with the template's headings.
 
+    Without a Content-Type the content tells which of them it is; another type is refused, and so is an empty body.
     Follow it at `Location` until it is `done`, `checked` or `refused`. The same file is recorded once: sent again it
     gives the same import, with 200.
     """
+    _refuse_other_types(request.headers.get("content-type"))
     sessions: Sessions = request.app.state.sessions
     bell: threading.Event = request.app.state.imports_bell
 
@@ -120,6 +134,8 @@ async def post_import(
             return answer
 
     async with received(request, limit=MAX_BYTES) as came:
+        if came.bytes == 0:
+            raise InvalidInput(_NO_CONTENT)
         answer = await run_in_threadpool(take, came)
     bell.set()
     return answer
@@ -198,7 +214,10 @@ def list_imported_rows(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ImportedRowView]:
-    """In the table's order; empty unless the import is `done`."""
+    """In the table's order; empty unless the import is `done`.
+
+    The secrets of these complaints were shown to nobody: `POST /v1/complaints/{complaint_id}/secret` gives one.
+    """
     find_import(session, import_id)
     after = decode_cursor(request, cursor, [int])[0] if cursor else 0
     rows = session.execute(
@@ -216,6 +235,11 @@ def list_imported_rows(
         view=ImportedRowView.model_validate,
         position=lambda one: [one.row],
     )
+
+
+def _refuse_other_types(content_type: str | None) -> None:
+    if content_type is not None and content_type.partition(";")[0].strip().lower() not in (*_TYPES, *_ALSO_CALLED):
+        raise NotATable
 
 
 def _view(one: ComplaintImport, accept_language: str | None) -> ImportView:
