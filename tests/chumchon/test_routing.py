@@ -1,5 +1,6 @@
 """Where cases go: decisions, deciding by hand, and the rules that people edit."""
 
+import json
 from copy import deepcopy
 
 import pytest
@@ -139,6 +140,32 @@ def test_broken_rules_are_refused(standing_office: Office) -> None:
         refused = standing_office.ask("PUT", "/routing/rules", {"rules": broken}, role=HEAD, headers=headers)
         assert advice in refused.text
     assert 0 == rules(standing_office)["version"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        ({"others": {"น้ำประปา": 1}}, ("/rules/others", "unknown_field")),
+        ({"ignore": ["น้ำประปา"]}, ("/rules/ignore", "unknown_field")),
+        ({"other": {"น้ำ\x00ประปา": 1}}, ("/rules/other/น้ำ\x00ประปา", "control_character")),
+        ({"other": {"น้ำ\ud800ประปา": 1}}, ("/rules/other/น้ำ\ufffdประปา", "control_character")),
+        ({"ignored": ["น้ำ\ud800ประปา"]}, ("/rules/ignored/0", "control_character")),
+        ({"\ud800": []}, ("/rules/\ufffd", "unknown_field")),
+    ],
+)
+def test_nothing_of_the_rules_is_lost_or_unstorable(
+    standing_office: Office, broken: Json, fault: tuple[str, str]
+) -> None:
+    """A misspelt name and a control character are refused alike, whether the rules are saved or only tried."""
+    sent = json.dumps({"rules": rules(standing_office)["rules"] | broken})
+    headers = {
+        "Authorization": f"Bearer {standing_office.token(HEAD)}",
+        "Content-Type": "application/json",
+        "If-Match": '"0"',
+    }
+    for method, path in (("PUT", "/v1/routing/rules"), ("POST", "/v1/routing/rules/trial")):
+        refused = standing_office.http.request(method, path, content=sent, headers=headers).json()
+        assert [fault] == [(error["pointer"], error["code"]) for error in refused["errors"]]
 
 
 def test_rules_are_not_overwritten_unseen(office: Office) -> None:

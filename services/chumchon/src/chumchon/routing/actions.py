@@ -80,4 +80,4 @@ def save_rules(
 
 def broken(error: BrokenRules) -> InvalidInput:
     """Broken rules as bad input: each fault by its place in `rules`."""
-    return InvalidInput(*(FieldError(f"/rules{fault.pointer}", "broken_rule", fault.detail) for fault in error.faults))
+    return InvalidInput(*(FieldError(f"/rules{fault.pointer}", fault.code, fault.detail) for fault in error.faults))
