@@ -5,9 +5,14 @@ from copy import deepcopy
 
 import pytest
 
+from chumchon.routing import actions
+from chumchon.rulebook import routing_basis
+
 from .conftest import GROUPS, TRANSFER, UNCLEAR, Json, Office
 
 HEAD = "group_head.participation"
+FIRST = {"If-Match": '"0"'}
+"""Of the rules that the Office begins with."""
 
 
 def rules(office: Office) -> Json:
@@ -111,9 +116,7 @@ def test_changed_rules_are_in_force_at_once(office: Office) -> None:
     """Saved as the next version, whose number the decisions keep."""
     changed = deepcopy(first := rules(office))["rules"]
     changed["topics"]["training"]["เรื่องที่คุยกันไว้"] = 5
-    saved = office.ask(
-        "PUT", "/routing/rules", {"rules": changed, "note": "ลอง"}, role=HEAD, headers={"If-Match": '"0"'}
-    )
+    saved = office.ask("PUT", "/routing/rules", {"rules": changed, "note": "ลอง"}, role=HEAD, headers=FIRST)
     assert (0, 1, HEAD, '"1"') == (
         first["version"],
         (seen := saved.json())["version"],
@@ -134,9 +137,9 @@ def test_broken_rules_are_refused(standing_office: Office) -> None:
         ("/rules/topics/training/ก", "broken_rule"),
         ("/rules/topics/training/อบรม", "broken_rule"),
         ("/rules/topics/cooking", "broken_rule"),
-    } <= standing_office.faults("PUT", "/routing/rules", {"rules": broken}, role=HEAD)
+    } <= standing_office.faults("PUT", "/routing/rules", {"rules": broken}, role=HEAD, headers=FIRST)
     for language, advice in (("th", "ไม่มีหัวข้อนี้ โปรดใช้รหัสหัวข้อ"), ("en", "There is no such topic: use one of")):
-        headers = {"Accept-Language": language}
+        headers = {"Accept-Language": language, **FIRST}
         refused = standing_office.ask("PUT", "/routing/rules", {"rules": broken}, role=HEAD, headers=headers)
         assert advice in refused.text
     assert 0 == rules(standing_office)["version"]
@@ -161,7 +164,7 @@ def test_nothing_of_the_rules_is_lost_or_unstorable(
     headers = {
         "Authorization": f"Bearer {standing_office.token(HEAD)}",
         "Content-Type": "application/json",
-        "If-Match": '"0"',
+        **FIRST,
     }
     for method, path in (("PUT", "/v1/routing/rules"), ("POST", "/v1/routing/rules/trial")):
         refused = standing_office.http.request(method, path, content=sent, headers=headers).json()
@@ -169,12 +172,23 @@ def test_nothing_of_the_rules_is_lost_or_unstorable(
 
 
 def test_rules_are_not_overwritten_unseen(office: Office) -> None:
-    """Who edited an old version is told so."""
+    """Who edited an old version is told so, and who does not say which one is asked."""
     body = {"rules": rules(office)["rules"]}
-    office.done("PUT", "/routing/rules", body, role=HEAD)
-    old = {"If-Match": '"0"'}
-    assert (412, "version-mismatch") == office.refused("PUT", "/routing/rules", body, role=HEAD, headers=old)
-    assert (403, "not-allowed") == office.refused("PUT", "/routing/rules", body, role="group_officer.audit")
+    assert (428, "version-required") == office.refused("PUT", "/routing/rules", body, role=HEAD)
+    office.done("PUT", "/routing/rules", body, role=HEAD, headers=FIRST)
+    assert (412, "version-mismatch") == office.refused("PUT", "/routing/rules", body, role=HEAD, headers=FIRST)
+    officers = office.refused("PUT", "/routing/rules", body, role="group_officer.audit", headers=FIRST)
+    assert (403, "not-allowed") == officers
+
+
+def test_of_two_who_save_at_once_one_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has not yet seen what the other saved changes nothing."""
+    body = {"rules": rules(office)["rules"]}
+    with office.app.state.sessions() as session:
+        seen_before = routing_basis(session)
+    office.done("PUT", "/routing/rules", body, role=HEAD, headers=FIRST)
+    monkeypatch.setattr(actions, "routing_basis", lambda _: seen_before)
+    assert (412, "version-mismatch") == office.refused("PUT", "/routing/rules", body, role=HEAD, headers=FIRST)
 
 
 def test_a_trial_tells_what_would_change(office: Office) -> None:

@@ -12,7 +12,8 @@ from chumchon.rulebook import routing_basis
 from chumchon.steps import advance
 from chumchon.work_groups import Topic, work_group_of
 from servicekit.ids import uuid7
-from servicekit.problems import FieldError, InvalidInput
+from servicekit.problems import FieldError, InvalidInput, VersionMismatch
+from servicekit.uniqueness import or_taken
 from servicekit.versions import Versions, check_version
 
 
@@ -72,9 +73,10 @@ def save_rules(
         raise broken(error) from error
     present = routing_basis(session).rules_version
     check_version(present, versions)
-    session.add(
-        RoutingRules(id=uuid7(), version=present + 1, rules=valid.as_data(), saved_at=now, saved_by=by, note=note)
-    )
+    with or_taken(session, VersionMismatch()):  # by somebody who saves at the same moment
+        session.add(
+            RoutingRules(id=uuid7(), version=present + 1, rules=valid.as_data(), saved_at=now, saved_by=by, note=note)
+        )
     return present + 1
 
 

@@ -20,7 +20,7 @@ from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, Versioned, View
 from servicekit.identity import Actor, Authenticated, require
 from servicekit.routes import Reading, Router, Transaction
-from servicekit.versions import IfMatch
+from servicekit.versions import IfMatch, IfMatchRequired
 
 router = Router(tags=["routing"])
 
@@ -208,8 +208,11 @@ def get_rules(session: Reading, _: Officer) -> RulesView:
 
 
 @router.put("/routing/rules", summary="Save changed rules")
-def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versions: IfMatch) -> RulesView:
-    """In force from the next case on. Broken rules are refused, with every fault."""
+def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versions: IfMatchRequired) -> RulesView:
+    """In force from the next case on. Broken rules are refused, with every fault.
+
+    `If-Match` names the version that was changed, so that nobody overwrites what somebody else saved meanwhile.
+    """
     actions.save_rules(session, new.rules, note=new.note, versions=versions, by=actor.subject, now=now)
     return _rules_view(session, routing_basis(session))
 
