@@ -191,6 +191,33 @@ def test_of_two_who_save_at_once_one_is_told(office: Office, monkeypatch: pytest
     assert (412, "version-mismatch") == office.refused("PUT", "/routing/rules", body, role=HEAD, headers=FIRST)
 
 
+def test_earlier_rules_are_read_and_saved_anew(office: Office) -> None:
+    """Each with who saved it and why, back to those that the Office begins with; going back is another version."""
+    first = rules(office)["rules"]
+    changed = deepcopy(first)
+    changed["topics"]["training"]["เรื่องที่คุยกันไว้"] = 5
+    for version, (sent, note) in enumerate([(changed, "ลอง"), (first, "กลับไปใช้ของเดิม")]):
+        headers = {"If-Match": f'"{version}"'}
+        office.done("PUT", "/routing/rules", {"rules": sent, "note": note}, role=HEAD, headers=headers)
+    path = "/routing/rules/versions"
+    page = office.done("GET", path, limit=2)
+    rest = office.done("GET", path, limit=2, cursor=page["next"])
+    assert [(2, HEAD, "กลับไปใช้ของเดิม"), (1, HEAD, "ลอง"), (0, None, None)] == [
+        (it["version"], it["saved_by"], it["note"]) for it in page["items"] + rest["items"]
+    ]
+    assert rest["next"] is None
+    assert [first, changed, first] == [office.done("GET", f"{path}/{version}")["rules"] for version in range(3)]
+    assert rules(office) == office.done("GET", f"{path}/2")
+
+
+@pytest.mark.parametrize("version", [-1, 1, 2**31, 10**12])
+def test_no_rules_of_this_version(standing_office: Office, version: int) -> None:
+    """404 for the officer, 403 for who does not read the rules in force."""
+    path = f"/routing/rules/versions/{version}"
+    assert (404, "rules-not-found") == standing_office.refused("GET", path)
+    assert (403, "not-allowed") == standing_office.refused("GET", path, role="operator")
+
+
 def test_a_trial_tells_what_would_change(office: Office) -> None:
     """Compared with what people decided; nothing is changed, and of other groups' cases only the number is told."""
     office.record()
