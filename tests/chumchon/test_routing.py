@@ -8,7 +8,7 @@ import pytest
 from chumchon.routing import actions
 from chumchon.rulebook import routing_basis
 
-from .conftest import GROUPS, TRANSFER, UNCLEAR, Json, Office
+from .conftest import GROUPS, TRANSFER, UNCLEAR, Centre, Json, Office
 
 HEAD = "group_head.participation"
 FIRST = {"If-Match": '"0"'}
@@ -219,7 +219,7 @@ def test_no_rules_of_this_version(standing_office: Office, version: int) -> None
 
 
 def test_a_trial_tells_what_would_change(office: Office) -> None:
-    """Compared with what people decided; nothing is changed, and of other groups' cases only the number is told."""
+    """Compared with what people confirmed; nothing is changed, and of other groups' cases only the number is told."""
     office.record()
     unclear = office.record(**UNCLEAR)
     office.done("PUT", f"/cases/{unclear['id']}/routing", {"topic": "training", "reason": "โทรถามแล้ว"})
@@ -231,7 +231,7 @@ def test_a_trial_tells_what_would_change(office: Office) -> None:
         "changed": 1,
         "abstained_before": 1,
         "abstained_after": 0,
-        "decided_by_people": 1,
+        "confirmed": 1,
         "right_before": 0,
         "right_after": 1,
         "changes": [{"case_number": unclear["case_number"], "before": None, "after": "training"}],
@@ -239,3 +239,18 @@ def test_a_trial_tells_what_would_change(office: Office) -> None:
     seen_by_others = office.done("POST", "/routing/rules/trial", {"rules": changed}, role="group_head.audit")
     assert (1, []) == (seen_by_others["changed"], seen_by_others["changes"])
     assert 0 == rules(office)["version"]
+
+
+def test_a_trial_tells_what_would_break(office: Office, centre: Centre) -> None:
+    """What a group accepted was sent right, and what was returned as not ours should have waited in triage."""
+    office.accept(office.record())
+    not_ours = office.done("GET", "/cases", referral=str(centre.refer()))["items"][0]
+    returned = {"reason": "not_ours"}
+    office.done("POST", f"/cases/{not_ours['id']}/return", returned, role="group_officer.participation")
+    office.record()  # nobody has said anything of it
+    changed = rules(office)["rules"]
+    changed["other"] |= changed["topics"]["transfers_and_changes"]
+    changed["topics"]["transfers_and_changes"] = {"เรื่องที่คุยกันไว้": 5}
+    trial = office.done("POST", "/routing/rules/trial", {"rules": changed}, role=HEAD)
+    told = ("cases", "changed", "confirmed", "right_before", "right_after")
+    assert (3, 3, 2, 1, 1) == tuple(trial[name] for name in told)

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from chumchon.confirmations import confirmations
 from chumchon.filters import NEWEST
 from chumchon.records import Case, RoutingRecord, RoutingRules
 from chumchon.routing.rules import Rules, first_rules
@@ -33,12 +34,14 @@ _routings = Query(
     .where(RoutingRecord.case_id == sa.bindparam("case_id"))
     .order_by(RoutingRecord.decided_at, RoutingRecord.id)
 )
+_truth = confirmations.subquery("truth")
 _past_cases = Query(
     sa.select(
-        Case.id, Case.case_number, Case.subject, Case.details, Case.topic, Case.work_group, Case.client_id,
-        RoutingRecord.method,
+        Case.id, Case.case_number, Case.subject, Case.details, Case.work_group, Case.client_id,
+        _truth.c.id.is_not(None).label("confirmed"),
+        _truth.c.work_group.label("confirmed_group"),
     )
-    .join(RoutingRecord, RoutingRecord.id == Case.routing_id)
+    .outerjoin(_truth, _truth.c.id == Case.id)
     .order_by(Case.received_at.desc(), Case.id.desc())
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )  # fmt: skip
@@ -74,7 +77,7 @@ def routings_of(session: Session, case_id: UUID) -> Sequence[Any]:
 
 
 def past_cases(session: Session, *, limit: int) -> Sequence[Any]:
-    """The newest cases with what was decided of them."""
+    """The newest cases, and where those belong of which people have said so."""
     return _past_cases.all(session, limit=limit)
 
 

@@ -151,8 +151,13 @@ class TrialView(View):
     changed: int
     abstained_before: int
     abstained_after: int
-    decided_by_people: int = Field(description="Cases whose work group a person decided.")
-    right_before: int = Field(description="Of those, how many the present rules send to that group.")
+    confirmed: int = Field(
+        description="Cases of which people have said where they belong: the group accepted it, a person decided it, or "
+        "it was returned as not ours. The model learns from the same."
+    )
+    right_before: int = Field(
+        description="Of those, how many the present rules send there, or leave in triage if not ours."
+    )
     right_after: int = Field(description="And how many the changed rules.")
     changes: list[ChangeView] = Field(description=f"At most {SHOWN_CHANGES}, of cases that the caller may see.")
 
@@ -258,7 +263,7 @@ def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versio
 
 @router.post("/routing/rules/trial", summary="Try changed rules on past cases")
 def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
-    """Nothing is changed."""
+    """Against what people have confirmed or corrected of them; nothing is changed."""
     try:
         changed = rules_from(sent.rules)
     except BrokenRules as error:
@@ -268,8 +273,8 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         PastCase(
             row.id,
             f"{row.subject}\n{row.details}",
-            None if row.work_group is None else WorkGroup(row.work_group),
-            Method(row.method),
+            row.confirmed,
+            None if row.confirmed_group is None else WorkGroup(row.confirmed_group),
         )
         for row in rows.values()
     ]
@@ -286,7 +291,7 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         changed=len(trial.changes),
         abstained_before=trial.abstained_before,
         abstained_after=trial.abstained_after,
-        decided_by_people=trial.decided_by_people,
+        confirmed=trial.confirmed,
         right_before=trial.right_before,
         right_after=trial.right_after,
         changes=[
