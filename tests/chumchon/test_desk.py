@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from chumchon.intake.indexing import index_cases
 from servicekit.clock import utc_now
 from servicekit.ids import uuid7
 
@@ -118,6 +119,41 @@ def test_cases_by_how_they_stand(three_deadlines: Office, standing: str, channel
     """Open ones only, in any of the ways asked for; counted as well."""
     page = three_deadlines.done("GET", "/cases", standing=standing, count="true")
     assert (channels, len(channels)) == (sorted(case["channel"] for case in page["items"]), page["total"])
+
+
+def test_a_search_is_narrowed_by_how_cases_stand(three_deadlines: Office) -> None:
+    """As any list of cases."""
+    with three_deadlines.app.state.sessions.begin() as session:
+        index_cases(session)
+    found = three_deadlines.done("GET", "/cases", standing="overdue", q=TRANSFER["subject"])["items"]
+    assert ["fax"] == [case["channel"] for case in found]
+
+
+def test_while_the_complainant_is_asked_a_case_is_not_overdue(three_deadlines: Office) -> None:
+    """The clock stands still: it stands nowhere in lists and counts, until the reply lets the clock go on."""
+    asked = []
+    for standing in ("overdue", "near_due"):
+        (case,) = three_deadlines.done("GET", "/cases", standing=standing)["items"]
+        three_deadlines.accept(case)
+        question = {"text": "ชุมชนใด"}
+        three_deadlines.done("POST", f"/cases/{case['id']}/questions", question, role="group_officer.participation")
+        asked.append(case)
+    assert (0, 0, 1) == standings(three_deadlines)
+    path = "/work-groups/participation/workload"
+    for counts in (three_deadlines.done("GET", "/desk"), three_deadlines.done("GET", path)["total"]):
+        assert {"overdue": 0, "near_due": 0, "awaiting_complainant": 2}.items() <= counts.items()
+    period = {"from": "2026-01-01T00:00:00Z"}
+    total = three_deadlines.done("GET", "/reports/summary", **period)["total"]
+    assert {"cases": 4, "answered": 1, "overdue": 0, "open_in_time": 3}.items() <= total.items()
+    for case in asked:
+        three_deadlines.done("POST", f"/cases/{case['id']}/replies", {"text": "บ้านดง"})
+    assert (1, 1, 1) == standings(three_deadlines)
+
+
+def standings(office: Office) -> tuple[int, ...]:
+    """How many cases are overdue, near due and in time, by the lists."""
+    each = ("overdue", "near_due", "in_time")
+    return tuple(office.done("GET", "/cases", standing=standing, count="true")["total"] for standing in each)
 
 
 def test_an_unknown_standing_is_refused(standing_office: Office) -> None:

@@ -31,14 +31,15 @@ def looked(office: Office, *, later: timedelta = LATER) -> list[str]:
 
 
 def test_each_waiting_state_of_a_case_has_its_alarm(office: Office) -> None:
-    """From triage to the complainant; each step ends the alarm before it."""
+    """From triage to the complainant; each step ends the alarm before it, and only a question stops the clock."""
     case = office.record(**UNCLEAR)
     assert [] == looked(office, later=timedelta(minutes=1))
-    assert ["case_unrouted"] == looked(office)
+    assert ["case_unrouted"] == looked(office, later=timedelta(days=7))
+    assert {"case_unrouted", "case_overdue"} == set(looked(office))
     path = f"/cases/{case['id']}"
     case = office.done("PUT", f"{path}/routing", {"topic": "complaints", "reason": "โทรถามแล้ว"})
     case = office.case(case["id"])
-    assert ["case_unaccepted"] == looked(office)
+    assert {"case_unaccepted", "case_overdue"} == set(looked(office))
     office.accept(case)
     assert ["case_overdue"] == looked(office)
     officer = f"group_officer.{case['work_group']}"
@@ -53,9 +54,11 @@ def test_officers_read_the_alarms(office: Office) -> None:
     """In Thai and English; who only looks cannot decide."""
     case = office.record(**UNCLEAR)
     looked(office)
-    (alarm,) = office.done("GET", "/alarms", role="registrar")["items"]
-    assert ("case_unrouted", case["case_number"]) == (alarm["watch"], alarm["about"])
-    assert "เรื่องรอคัดแยกนานเกินกำหนด" == alarm["th"]
+    alarms = office.done("GET", "/alarms", role="registrar")["items"]
+    assert {
+        ("case_unrouted", case["case_number"], "เรื่องรอคัดแยกนานเกินกำหนด"),
+        ("case_overdue", case["case_number"], "เลยกำหนดและยังไม่ได้ตอบ"),
+    } == {(alarm["watch"], alarm["about"], alarm["th"]) for alarm in alarms}
     pause = {"reason": "ซ่อมบำรุง"}
     auditors = office.ask("POST", "/exchange/peers/center1111/pause", pause, role="auditor")
     assert HTTPStatus.FORBIDDEN == auditors.status_code

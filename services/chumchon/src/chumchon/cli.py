@@ -15,6 +15,7 @@ from chumchon.app import MIGRATIONS, create_app
 from chumchon.arrivals.routes import channels
 from chumchon.channels.working import announce, workers
 from chumchon.exchange import effects
+from chumchon.filters import NEWEST
 from chumchon.intake import indexing
 from chumchon.records import case_search, question_search
 from chumchon.routing import registry
@@ -172,7 +173,7 @@ def train() -> None:
 def models() -> None:
     """List the newest routing models with their figures; * marks the one in force."""
     with _database("models") as sessions, sessions() as session:
-        for row in registry.find_models(session, before=registry.NEWEST, limit=20):
+        for row in registry.find_models(session, before=NEWEST, limit=20):
             mark, figures = "*" if row.in_force else " ", row.figures
             print(
                 f"{mark}{row.version:>4}  {row.trained_at:%Y-%m-%d %H:%M}  {row.outcome:<10}"

@@ -87,7 +87,7 @@ class ClosureReason(StrEnum):
 
 
 class Standing(StrEnum):
-    """How an open case stands to its deadline."""
+    """How an open case stands to its deadline, while its clock runs."""
 
     OVERDUE = "overdue"
     NEAR_DUE = "near_due"

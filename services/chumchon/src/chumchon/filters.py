@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+
+NEWEST: Final = 2**31 - 1
+"""Larger than any version or id that counts up: lists of these begin before it."""
 
 
 def any_of(column: Any, name: str) -> sa.ColumnElement[bool]:  # noqa: ANN401  # any mapped column

@@ -22,6 +22,7 @@ from chumchon.erasure.actions import NotAtItsEnd
 from chumchon.files import FileNotFound, FilesNotKept
 from chumchon.intake.actions import MailAlreadyRecorded, RecordIsTheCentres, ReferralAlreadyOpened
 from chumchon.questions.routes import QuestionNotFound
+from chumchon.routing.queries import RulesNotFound
 from chumchon.routing.registry import ModelInForce, ModelNotFound, NothingToRollBack
 from chumchon.steps import CaseNotFound, Erased, MoveRefused, Referred
 from servicekit import code_lists
@@ -242,6 +243,12 @@ PROBLEMS: Mapping[type[DomainError], Problem] = {
             "ขณะนี้คัดแยกด้วยกฎอย่างเดียว หากต้องการใช้แบบจำลองให้เลือกรุ่นที่ /v1/routing/models",
             "The rules decide alone now. To use a model, choose a version at /v1/routing/models.",
         ),
+    ),
+    RulesNotFound: Problem(
+        "rules-not-found",
+        HTTPStatus.NOT_FOUND,
+        Words("ไม่พบกฎการคัดแยกรุ่นนี้", "No such version of the rules"),
+        Words("โปรดดูรุ่นทั้งหมดที่ /v1/routing/rules/versions", "All versions are at /v1/routing/rules/versions."),
     ),
     QuestionNotFound: Problem(
         "question-not-found",

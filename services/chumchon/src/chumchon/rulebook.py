@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from chumchon.records import ModelActivation, RoutingModel, RoutingRules
 from chumchon.routing.day_one import day_one_model
 from chumchon.routing.model import TrainedModel
-from chumchon.routing.rules import Rules, first_rules, rules_from
+from chumchon.routing.rules import Rules, first_rules
 from servicekit.database import Query
 
 FIRST_VERSION: Final = 0
@@ -107,7 +107,8 @@ def routing_basis(session: Session) -> RoutingBasis:
 
 
 def _read_rules(session: Session, key: UUID) -> Rules:
-    return rules_from(_rules.scalar(session, id=key))
+    stored: Any = _rules.scalar(session, id=key)
+    return Rules.of_stored(stored)
 
 
 def _read_model(session: Session, key: UUID) -> TrainedModel:

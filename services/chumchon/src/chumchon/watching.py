@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chumchon.standing import CLOCK_RUNS
 from exchange import Watch, exchange_watches
 from exchange.alarms import watch_of
 
@@ -31,28 +32,28 @@ def watches(limits: Limits) -> Sequence[Watch]:
             "เรื่องรอคัดแยกนานเกินกำหนด",
             "A case waits in triage: no work group has it.",
             limits.triage_days,
-            _cases("new", _REACHED_AT),
+            _cases("state = 'new'", _REACHED_AT),
         ),
         watch_of(
             "case_unaccepted",
             "กลุ่มงานยังไม่รับเรื่อง",
             "A work group has neither accepted a case nor handed it back.",
             limits.acceptance_days,
-            _cases("routed", _REACHED_AT),
+            _cases("state = 'routed'", _REACHED_AT),
         ),
         watch_of(
             "case_overdue",
-            "กลุ่มงานยังไม่ตอบและเลยกำหนด",
+            "เลยกำหนดและยังไม่ได้ตอบ",
             "A case's deadline has passed without an answer.",
             None,
-            _cases("accepted", "due_at"),
+            _cases(CLOCK_RUNS, "due_at"),
         ),
         watch_of(
             "question_unanswered",
             "ผู้ร้องยังไม่ตอบคำถามของสำนักงาน",
             "A question to the complainant has no reply.",
             limits.question_days,
-            _cases("awaiting_complainant", "stopped_at"),
+            _cases("state = 'awaiting_complainant'", "stopped_at"),
         ),
         watch_of(
             "news_unread",
@@ -109,13 +110,13 @@ def _silent(minutes: int) -> str:
     """  # noqa: S608  # a number
 
 
-def _cases(state: str, since: str) -> str:
-    """Cases that have been in a state since before a moment; `since` is our own SQL."""
+def _cases(condition: str, since: str) -> str:
+    """Cases that have been so since before a moment; both are our own SQL."""
     return f"""
         SELECT * FROM (
             SELECT case_number AS about, {since} AS since,
                    jsonb_build_object('work_group', work_group, 'topic', topic, 'origin', origin) AS facts
-            FROM cases WHERE state = '{state}'
+            FROM cases WHERE {condition}
         ) AS waiting
         WHERE since <= :before ORDER BY since
     """  # noqa: S608  # both are texts of this module

@@ -5,11 +5,12 @@ is echoed: it is personal data.
 """
 
 import html
+import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 import orjson
 import psycopg
@@ -26,6 +27,8 @@ from servicekit.words import Language, Words, preferred_language
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+# In a pointer stands the name that was sent, and UTF-8 knows no lone surrogates.
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
@@ -304,7 +307,7 @@ def _told(
     if errors:
         body["errors"] = [
             {
-                "pointer": error.pointer,
+                "pointer": _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", error.pointer),
                 "code": error.code,
                 "detail": error.detail.said(language, **error.values),
                 "place": error.place,

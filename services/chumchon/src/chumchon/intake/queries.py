@@ -14,6 +14,7 @@ from chumchon.cases import summaries
 from chumchon.codes import MessageKind
 from chumchon.filters import Order, any_of
 from chumchon.records import Case, CaseMessage, HistoryEntry, Referral, case_search
+from chumchon.standing import CLOCK_RUNS
 from chumchon.steps import Sight
 from servicekit.database import Query
 from thaikit.search import SearchQuery, search_statement
@@ -22,7 +23,7 @@ Sort = Literal["received_at", "-received_at", "due_at", "-due_at"]
 
 _FOR_COMPLAINANTS = (MessageKind.QUESTION, MessageKind.REPLY, MessageKind.PROGRESS)
 _SORTABLE = {"received_at": Case.received_at, "due_at": Case.due_at}
-_CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
+_CONDITIONS: Mapping[str, sa.ColumnElement[bool] | sa.TextClause] = {
     "referral": Referral.id == sa.any_(sa.bindparam("referral", type_=ARRAY(sa.Uuid))),
     "case_number": Case.case_number == sa.bindparam("case_number"),
     "state": any_of(Case.state, "state"),
@@ -38,7 +39,7 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "due_to": Case.due_at < sa.bindparam("due_to"),
     "taken": Case.officer.is_not(None) == sa.bindparam("taken", type_=sa.Boolean),
     "news": Case.news_at.is_not(None) == sa.bindparam("news", type_=sa.Boolean),
-    "open_states": any_of(Case.state, "open_states"),
+    "clock_runs": sa.text(CLOCK_RUNS),
     "due_after": Case.due_at > sa.bindparam("due_after"),
     "due_until": Case.due_at <= sa.bindparam("due_until"),
     "due_not_within": sa.not_(

@@ -16,7 +16,7 @@ from chumchon.deadlines import Deadlines
 from chumchon.intake.actions import RecordIsTheCentres, correct_case, received_at_of, register_case
 from chumchon.intake.bodies import CorrectedCase, NewCase
 from chumchon.intake.queries import Sort, Wanted, count_cases, find_cases, history_of, search_cases
-from chumchon.journey import OPEN_STATES, Channel, Origin, State
+from chumchon.journey import Channel, Origin, State
 from chumchon.steps import AGENCY_CLIENT, OFFICERS, REGISTRAR, case_to_change, sight_of
 from chumchon.tracking import parse_case_number
 from chumchon.work_groups import Topic, WorkGroup
@@ -109,7 +109,9 @@ async def _wanted(
     due_from: Annotated[Timestamp | None, QueryParameter(description="Due then or later.")] = None,
     due_to: Annotated[Timestamp | None, QueryParameter(description="Due before.")] = None,
     standing: Annotated[
-        list[Standing] | None, CommaIsOr, QueryParameter(description="Open, and how it stands to its deadline: any of.")
+        list[Standing] | None,
+        CommaIsOr,
+        QueryParameter(description="Open, its clock runs, and how it stands to its deadline: any of."),
     ] = None,
     taken: Annotated[bool | None, QueryParameter(description="Whether an officer works on it.")] = None,
     news: Annotated[
@@ -139,7 +141,7 @@ async def _wanted(
 
 
 def _standing(standings: Collection[Standing], deadlines: Deadlines, now: datetime) -> dict[str, Any]:
-    """The filter of open cases that stand in one of these ways to their deadline."""
+    """The filter of open cases whose clock runs, and that stand in one of these ways to their deadline."""
     near = deadlines.near_due_until(now)
     due: dict[str, Any] = {}
     if Standing.OVERDUE not in standings:
@@ -148,7 +150,7 @@ def _standing(standings: Collection[Standing], deadlines: Deadlines, now: dateti
         due["due_until"] = near if Standing.NEAR_DUE in standings else now
     if set(standings) == {Standing.OVERDUE, Standing.IN_TIME}:
         due["due_not_within"] = f"({now.isoformat()},{near.isoformat()}]"
-    return {"open_states": sorted(OPEN_STATES), **due}
+    return {"clock_runs": True, **due}
 
 
 @router.post("/cases", status_code=201, summary="Record a case from one of the Office's channels")

@@ -38,8 +38,8 @@ class Counts(View):
     answered: int
     answered_in_time: int
     answered_late: int
-    overdue: int = Field(description="Open, and their deadline is past.")
-    open_in_time: int = Field(description="Open, and their deadline is ahead.")
+    overdue: int = Field(description="Open, their clock runs, and their deadline is past.")
+    open_in_time: int = Field(description="Open, and their deadline is ahead, or their clock stands still.")
 
 
 class CountsByCode(Counts):

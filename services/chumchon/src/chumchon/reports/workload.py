@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from chumchon.deadlines import Deadlines
 from chumchon.journey import OPEN_STATES
+from chumchon.standing import NEAR_DUE, OVERDUE
 from chumchon.steps import GROUP_HEAD, GROUP_OFFICER, OFFICERS, SEE_ALL, sight_of
 from chumchon.work_groups import WorkGroup
 from servicekit.clock import Now
@@ -23,15 +24,15 @@ Officer = Annotated[Actor, Depends(require(*OFFICERS))]
 
 RECENT: Final = timedelta(days=30)
 
-_COUNTS: Final = """
+_COUNTS: Final = f"""
     count(*) FILTER (WHERE state = 'new') AS in_triage,
     count(*) FILTER (WHERE state = 'routed') AS to_accept,
     count(*) FILTER (WHERE state = 'accepted') AS in_work,
     count(*) FILTER (WHERE state = 'awaiting_complainant') AS awaiting_complainant,
     count(*) FILTER (WHERE state IN ('accepted', 'awaiting_complainant') AND officer IS NULL) AS not_taken,
     count(*) FILTER (WHERE state = ANY(:open_states) AND officer = :me) AS mine,
-    count(*) FILTER (WHERE state = ANY(:open_states) AND due_at <= :now) AS overdue,
-    count(*) FILTER (WHERE state = ANY(:open_states) AND due_at > :now AND due_at <= :near) AS near_due,
+    count(*) FILTER (WHERE {OVERDUE}) AS overdue,
+    count(*) FILTER (WHERE {NEAR_DUE}) AS near_due,
     count(*) FILTER (WHERE state = 'answered' AND newest.answered_at >= :since) AS answered_recently,
     count(*) FILTER (WHERE news_at IS NOT NULL) AS with_news
 """
@@ -54,8 +55,8 @@ class Work(View):
     to_accept: int = Field(description="Routed to a group that has not accepted yet.")
     in_work: int
     awaiting_complainant: int
-    overdue: int = Field(description="Open, and their deadline is past.")
-    near_due: int = Field(description="Open, and due within the days that the settings call near.")
+    overdue: int = Field(description="Open, their clock runs, and their deadline is past.")
+    near_due: int = Field(description="Open, their clock runs, and due within the days that the settings call near.")
     answered_recently: int = Field(description="Answered, and the answer in force is not older than 30 days.")
     with_news: int = Field(description="Something came in that who works on it has not read.")
 

@@ -12,7 +12,8 @@ from chumchon.rulebook import routing_basis
 from chumchon.steps import advance
 from chumchon.work_groups import Topic, work_group_of
 from servicekit.ids import uuid7
-from servicekit.problems import FieldError, InvalidInput
+from servicekit.problems import FieldError, InvalidInput, VersionMismatch
+from servicekit.uniqueness import or_taken
 from servicekit.versions import Versions, check_version
 
 
@@ -72,12 +73,13 @@ def save_rules(
         raise broken(error) from error
     present = routing_basis(session).rules_version
     check_version(present, versions)
-    session.add(
-        RoutingRules(id=uuid7(), version=present + 1, rules=valid.as_data(), saved_at=now, saved_by=by, note=note)
-    )
+    with or_taken(session, VersionMismatch()):  # by somebody who saves at the same moment
+        session.add(
+            RoutingRules(id=uuid7(), version=present + 1, rules=valid.as_data(), saved_at=now, saved_by=by, note=note)
+        )
     return present + 1
 
 
 def broken(error: BrokenRules) -> InvalidInput:
     """Broken rules as bad input: each fault by its place in `rules`."""
-    return InvalidInput(*(FieldError(f"/rules{fault.pointer}", "broken_rule", fault.detail) for fault in error.faults))
+    return InvalidInput(*(FieldError(f"/rules{fault.pointer}", fault.code, fault.detail) for fault in error.faults))

@@ -7,6 +7,7 @@ from fastapi import Depends, Request, Response
 from pydantic import Field
 
 from chumchon.codes import TrainingOutcome
+from chumchon.filters import NEWEST
 from chumchon.routing import registry
 from chumchon.steps import DIRECTOR, OFFICERS
 from servicekit.clock import Now
@@ -75,7 +76,7 @@ def list_models(
     cursor: Cursor = None,
 ) -> Page[ModelView]:
     """With its figures, and those of what it was compared with."""
-    before = decode_cursor(request, cursor, [int])[0] if cursor else registry.NEWEST
+    before = decode_cursor(request, cursor, [int])[0] if cursor else NEWEST
     return make_page(
         registry.find_models(session, before=before, limit=limit + 1),
         limit=limit,
@@ -103,7 +104,7 @@ def post_activation(version: int, why: Why, session: Transaction, now: Now, acto
 def post_rollback(why: Why, session: Transaction, now: Now, actor: Director) -> ActivationView:
     """Before the first one, the rules decided alone. A second rollback goes one step further back."""
     registry.roll_back(session, reason=why.reason, by=actor.subject, now=now)
-    return ActivationView.model_validate(registry.find_activations(session, before=registry.NEWEST, limit=1)[0])
+    return ActivationView.model_validate(registry.find_activations(session, before=NEWEST, limit=1)[0])
 
 
 @router.get("/activations", summary="Which model was in force when, newest first")
@@ -117,7 +118,7 @@ def list_activations(
     cursor: Cursor = None,
 ) -> Page[ActivationView]:
     """With who decided it and why."""
-    before = decode_cursor(request, cursor, [int])[0] if cursor else registry.NEWEST
+    before = decode_cursor(request, cursor, [int])[0] if cursor else NEWEST
     return make_page(
         registry.find_activations(session, before=before, limit=limit + 1),
         limit=limit,

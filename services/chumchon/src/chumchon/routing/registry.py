@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chumchon.codes import TrainingOutcome
+from chumchon.filters import NEWEST
 from chumchon.records import ModelActivation, RoutingModel, TrainingSchedule
 from servicekit.database import Query
 from servicekit.ids import uuid7
 from servicekit.problems import DomainError
-
-NEWEST: Final = 2**31 - 1
-"""Larger than any version or id: lists begin before it."""
 
 _SHOWN: Sequence[Any] = (
     RoutingModel.version,

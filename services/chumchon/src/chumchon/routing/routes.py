@@ -5,22 +5,25 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Request, Response
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from chumchon.cases import CaseView, ProposalView, RoutingView, TermView, case_view, visible_case
+from chumchon.filters import NEWEST
 from chumchon.routing import actions
-from chumchon.routing.queries import past_cases, routings_of, saving_of
+from chumchon.routing.queries import find_versions, past_cases, routings_of, rules_of
 from chumchon.routing.rules import BrokenRules, Method, route, rules_from
 from chumchon.routing.trial import PastCase, try_rules
-from chumchon.rulebook import RoutingBasis, routing_basis
+from chumchon.rulebook import routing_basis
 from chumchon.steps import GROUP_HEAD, GROUP_OFFICER, OFFICERS, REGISTRAR, case_to_change, sight_of
 from chumchon.work_groups import TOPICS, WORK_GROUPS, Topic, WorkGroup, topics_of
 from servicekit.clock import Now
 from servicekit.fields import Body, Line, Text, Versioned, View
 from servicekit.identity import Actor, Authenticated, require
+from servicekit.paging import Cursor, Limit, Page, decode_cursor, make_page
 from servicekit.routes import Reading, Router, Transaction
-from servicekit.versions import IfMatch
+from servicekit.versions import IfMatch, IfMatchRequired
 
 router = Router(tags=["routing"])
 
@@ -99,16 +102,21 @@ class WorkGroups(View):
     items: list[WorkGroupView]
 
 
-class RulesView(Versioned):
-    """One version of the routing rules."""
+class SavedRulesView(Versioned):
+    """By whom and when a version of the routing rules was saved."""
 
     version: int = Field(description="0: those that the Office begins with.")
+    saved_at: datetime | None = Field(description="Null for those that the Office begins with.")
+    saved_by: str | None
+    note: str | None
+
+
+class RulesView(SavedRulesView):
+    """One version of the routing rules."""
+
     rules: dict[str, Any] = Field(
         description="`topics`: topic -> term -> weight; `other`: the same for what is none of ours; `ignored`: phrases."
     )
-    saved_at: datetime | None
-    saved_by: str | None
-    note: str | None
 
 
 class NewRules(Body):
@@ -143,8 +151,13 @@ class TrialView(View):
     changed: int
     abstained_before: int
     abstained_after: int
-    decided_by_people: int = Field(description="Cases whose work group a person decided.")
-    right_before: int = Field(description="Of those, how many the present rules send to that group.")
+    confirmed: int = Field(
+        description="Cases of which people have said where they belong: the group accepted it, a person decided it, or "
+        "it was returned as not ours. The model learns from the same."
+    )
+    right_before: int = Field(
+        description="Of those, how many the present rules send there, or leave in triage if not ours."
+    )
     right_after: int = Field(description="And how many the changed rules.")
     changes: list[ChangeView] = Field(description=f"At most {SHOWN_CHANGES}, of cases that the caller may see.")
 
@@ -204,19 +217,53 @@ def post_preview(sent: PreviewBody, session: Reading, _: Officer) -> Preview:
 @router.get("/routing/rules", summary="The rules in force")
 def get_rules(session: Reading, _: Officer) -> RulesView:
     """Weighted terms by topic, in the form in which they are saved."""
-    return _rules_view(session, routing_basis(session))
+    return _rules_view(session, routing_basis(session).rules_version)
+
+
+@router.get("/routing/rules/versions", summary="Every version of the rules, newest first")
+def list_rules(
+    *,
+    request: Request,
+    response: Response,
+    session: Reading,
+    _: Officer,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[SavedRulesView]:
+    """Who saved it, when, and with what note. Each decision names its `rules_version`."""
+    before = decode_cursor(request, cursor, [int])[0] if cursor else NEWEST
+    return make_page(
+        find_versions(session, before=before, limit=limit + 1),
+        limit=limit,
+        request=request,
+        response=response,
+        view=SavedRulesView.model_validate,
+        position=lambda row: (row.version,),
+    )
+
+
+@router.get("/routing/rules/versions/{version}", summary="One version of the rules")
+def get_rules_version(version: int, session: Reading, _: Officer) -> RulesView:
+    """As they were saved; version 0 are those that the Office begins with.
+
+    To go back to a version, save its `rules` anew by `PUT /v1/routing/rules`, with the `ETag` of the rules in force.
+    """
+    return _rules_view(session, version)
 
 
 @router.put("/routing/rules", summary="Save changed rules")
-def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versions: IfMatch) -> RulesView:
-    """In force from the next case on. Broken rules are refused, with every fault."""
-    actions.save_rules(session, new.rules, note=new.note, versions=versions, by=actor.subject, now=now)
-    return _rules_view(session, routing_basis(session))
+def put_rules(new: NewRules, session: Transaction, now: Now, actor: Head, versions: IfMatchRequired) -> RulesView:
+    """In force from the next case on. Broken rules are refused, with every fault.
+
+    `If-Match` names the version that was changed, so that nobody overwrites what somebody else saved meanwhile.
+    """
+    saved = actions.save_rules(session, new.rules, note=new.note, versions=versions, by=actor.subject, now=now)
+    return _rules_view(session, saved)
 
 
 @router.post("/routing/rules/trial", summary="Try changed rules on past cases")
 def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
-    """Nothing is changed."""
+    """Against what people have confirmed or corrected of them; nothing is changed."""
     try:
         changed = rules_from(sent.rules)
     except BrokenRules as error:
@@ -226,8 +273,8 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         PastCase(
             row.id,
             f"{row.subject}\n{row.details}",
-            None if row.work_group is None else WorkGroup(row.work_group),
-            Method(row.method),
+            row.confirmed,
+            None if row.confirmed_group is None else WorkGroup(row.confirmed_group),
         )
         for row in rows.values()
     ]
@@ -244,7 +291,7 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
         changed=len(trial.changes),
         abstained_before=trial.abstained_before,
         abstained_after=trial.abstained_after,
-        decided_by_people=trial.decided_by_people,
+        confirmed=trial.confirmed,
         right_before=trial.right_before,
         right_after=trial.right_after,
         changes=[
@@ -254,12 +301,6 @@ def post_trial(sent: RulesToTry, session: Reading, actor: Head) -> TrialView:
     )
 
 
-def _rules_view(session: Any, basis: RoutingBasis) -> RulesView:  # noqa: ANN401  # either kind of session
-    saved = saving_of(session, basis.rules_version)
-    return RulesView(
-        version=basis.rules_version,
-        rules=basis.rules.as_data(),
-        saved_at=saved.saved_at if saved else None,
-        saved_by=saved.saved_by if saved else None,
-        note=saved.note if saved else None,
-    )
+def _rules_view(session: Session, version: int) -> RulesView:
+    saved, rules = rules_of(session, version)
+    return RulesView(**saved._asdict(), rules=rules.as_data())

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, partial
 from importlib import resources
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from chumchon.routing.terms import Terms
 from chumchon.routing.texts import CaseText
 from chumchon.work_groups import OTHER, TOPICS, Topic, WorkGroup, topics_of, work_group_of
+from servicekit.fields import Line
 from servicekit.words import Words
 from thaikit.text import normalise
 
@@ -111,6 +112,7 @@ class Fault:
 
     pointer: str
     detail: Words
+    code: str = "broken_rule"
 
 
 class BrokenRules(ValueError):
@@ -162,7 +164,27 @@ class Rules:
             "other": dict(self.other),
         }
 
+    @classmethod
+    def of_stored(cls, data: Mapping[str, Any]) -> Self:
+        """From the form of `as_data`, unchecked: what was once saved holds, whatever is refused since.
 
+        `ignored` and `other` may be missing.
+        """
+        return cls(
+            {topic: _weighted(data["topics"][topic.value]) for topic in Topic},
+            tuple(data.get("ignored", ())),
+            _weighted(data.get("other", {})),
+        )
+
+
+def _weighted(terms: Mapping[str, float]) -> dict[str, float]:
+    return {term: float(weight) for term, weight in terms.items()}
+
+
+_KEYS: Final = ("topics", "other", "ignored")
+_NO_KEY: Final = Words(
+    "ไม่รู้จักชื่อนี้ โปรดใช้ topics, other หรือ ignored", "There is no such field: use `topics`, `other` or `ignored`."
+)
 _NOT_TOPICS: Final = Words(
     "โปรดส่งหัวข้อเป็น object โดยแต่ละหัวข้อเป็น object ของคำและน้ำหนัก",
     "Send an object of topics, each of them an object of terms and weights.",
@@ -187,6 +209,9 @@ _ALSO_A_TERM: Final = Words(
 _TOO_LONG: Final = Words(
     f"โปรดใช้ข้อความไม่เกิน {MAX_TERM_LENGTH} ตัวอักษร", f"Use a text of at most {MAX_TERM_LENGTH} characters."
 )
+_CONTROL_CHARACTER: Final = Words(
+    "มีอักขระควบคุมที่ไม่อนุญาต โปรดลบออก", "It has a control character, which is not allowed: remove it."
+)
 _TOO_SHORT: Final = Words(
     "โปรดใช้ตัวอักษรหรือตัวเลขอย่างน้อยสองตัว เพราะตัวเดียวพบในเกือบทุกเรื่อง",
     "Use at least two letters or digits: a single one stands in nearly every text.",
@@ -198,21 +223,20 @@ def rules_from(data: object) -> Rules:
 
     `ignored` and `other` may be missing.
 
-    Raises BrokenRules with every fault: an unknown topic, a topic without a term that speaks for it, a term
-    that is empty, too long, one character, or the same as another but for its spelling, a weight that is not
-    a number from -5 to 5 or is 0, an ignored phrase that is a term.
+    Raises BrokenRules with every fault: an unknown key, which may be a misspelt one, an unknown topic, a topic without
+    a term that speaks for it, a term that is empty, too long, one character, has a control character, or is the same as
+    another but for its spelling, a weight that is not a number from -5 to 5 or is 0, an ignored phrase that is a term.
     """
-    if not isinstance(data, Mapping) or not isinstance(topics := data.get("topics"), Mapping):
+    if not isinstance(data, Mapping):
         raise BrokenRules([Fault("/topics", _NOT_TOPICS)])
-    ignored, other = data.get("ignored", []), data.get("other", {})
-    faults = list(_faults(topics, ignored, other))
+    faults = [Fault(f"/{_escaped(key)}", _NO_KEY, "unknown_field") for key in data if key not in _KEYS]
+    if isinstance(topics := data.get("topics"), Mapping):
+        faults.extend(_faults(topics, data.get("ignored", []), data.get("other", {})))
+    else:
+        faults.append(Fault("/topics", _NOT_TOPICS))
     if faults:
         raise BrokenRules(faults)
-    return Rules(
-        {topic: {term: float(weight) for term, weight in topics[topic.value].items()} for topic in Topic},
-        tuple(ignored),
-        {term: float(weight) for term, weight in other.items()},
-    )
+    return Rules.of_stored(data)
 
 
 def _faults(topics: Mapping[object, object], ignored: object, other: object) -> Iterator[Fault]:
@@ -244,8 +268,8 @@ def _faults_of_terms(pointer: str, terms: Mapping[object, object]) -> Iterator[F
     seen: dict[str, str] = {}
     for term, weight in terms.items():
         here = f"{pointer}/{_escaped(term)}"
-        if fault := _fault_of_text(term):
-            yield Fault(here, fault)
+        if fault := _fault_of_text(here, term):
+            yield fault
         elif (other := seen.setdefault(normalise(str(term)), str(term))) != term:
             yield Fault(
                 here,
@@ -260,17 +284,20 @@ def _faults_of_terms(pointer: str, terms: Mapping[object, object]) -> Iterator[F
 
 def _faults_of_phrases(phrases: list[object], terms: set[str]) -> Iterator[Fault]:
     for at, phrase in enumerate(phrases):
-        if fault := _fault_of_text(phrase):
-            yield Fault(f"/ignored/{at}", fault)
+        here = f"/ignored/{at}"
+        if fault := _fault_of_text(here, phrase):
+            yield fault
         elif normalise(str(phrase)) in terms:
-            yield Fault(f"/ignored/{at}", _ALSO_A_TERM)
+            yield Fault(here, _ALSO_A_TERM)
 
 
-def _fault_of_text(text: object) -> Words | None:
+def _fault_of_text(pointer: str, text: object) -> Fault | None:
     if not isinstance(text, str) or len(text) > MAX_TERM_LENGTH:
-        return _TOO_LONG
+        return Fault(pointer, _TOO_LONG)
+    if Line.refused_characters.search(text):
+        return Fault(pointer, _CONTROL_CHARACTER, "control_character")
     if sum(map(str.isalnum, normalise(text))) < 2:  # noqa: PLR2004  # one letter stands in nearly every text
-        return _TOO_SHORT
+        return Fault(pointer, _TOO_SHORT)
     return None
 
 

@@ -1,10 +1,10 @@
-"""A trial of changed rules: where past cases would go, and whether people would agree. Pure."""
+"""A trial of changed rules: where past cases would go, and whether people have said so. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from chumchon.routing.rules import Method, Model, Reading, Rules, route
+from chumchon.routing.rules import Model, Reading, Rules, route
 from chumchon.routing.texts import CaseText
 from chumchon.work_groups import Topic, WorkGroup
 
@@ -13,12 +13,12 @@ CaseId = TypeVar("CaseId")
 
 @dataclass(frozen=True, slots=True)
 class PastCase(Generic[CaseId]):
-    """A case as it was opened, and where it is now."""
+    """A case as it was opened, and, where `confirmed`, to which group people say it belongs; None: to none of ours."""
 
     id: CaseId
     text: str
+    confirmed: bool
     work_group: WorkGroup | None
-    method: Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Change(Generic[CaseId]):
 class Trial(Generic[CaseId]):
     """What changed rules would change.
 
-    `decided_by_people` counts the cases whose group a person decided; `right_before` and `right_after` how many of
-    them the present and the changed rules send to that group.
+    `confirmed` counts the cases of which people have said where they belong; `right_before` and `right_after` how many
+    of them the present and the changed rules send there. What is none of ours is right in triage.
     """
 
     cases: int
-    decided_by_people: int
+    confirmed: int
     right_before: int
     right_after: int
     abstained_before: int
@@ -84,10 +84,10 @@ def try_rules(cases: Iterable[PastCase[CaseId]], present: Basis, changed: Basis)
         same = changed.model is present.model
         after = before if same else _ReadOnce.of(changed.model, text)
         tried.append((case, route(text, present.rules, before), route(text, changed.rules, after)))
-    confirmed = [it for it in tried if it[0].method is Method.PERSON and it[0].work_group is not None]
+    confirmed = [it for it in tried if it[0].confirmed]
     return Trial(
         cases=len(tried),
-        decided_by_people=len(confirmed),
+        confirmed=len(confirmed),
         right_before=sum(before.work_group is case.work_group for case, before, _ in confirmed),
         right_after=sum(after.work_group is case.work_group for case, _, after in confirmed),
         abstained_before=sum(before.abstained for _, before, _ in tried),
