@@ -67,7 +67,9 @@ class NewSecretView(View):
     """A new secret of a complaint."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"tracking_number": "1111-2569-000123-M", "tracking_secret": "7K4Q-M2XP-9RTD-HW3C"}]}
+        json_schema_extra={
+            "examples": [{"tracking_number": "1111-2569-000123-M", "tracking_secret": "7K4Q-M2XP-9RTD-HW3C"}]
+        }
     )
 
     tracking_number: str
