@@ -64,6 +64,18 @@ def test_a_mail_becomes_one_case(office: Office, take: TakeMail) -> None:
     assert original.headers["content-disposition"].startswith("attachment")
 
 
+@pytest.mark.parametrize(
+    ("shown", "title"),
+    [("นายสมชาย ใจดี", "นาย"), ("นาย สมชาย ใจดี", "นาย"), ("พ.ต.อ.สมชาย ใจดี", "พ.ต.อ."), ("สมชาย ใจดี", None)],
+)
+def test_a_title_in_the_senders_name_is_no_name(office: Office, take: TakeMail, shown: str, title: str | None) -> None:
+    """Who wrote is found by the first name, and is addressed by the title."""
+    sender = f"From: {shown} <somjai@example.com>"
+    take(mail_bytes("no_text").replace(b"From: somjai@example.com", sender.encode()))
+    complainant = only_case(office)["complainant"]
+    assert (title, "สมชาย", "ใจดี") == tuple(complainant[name] for name in ("title", "first_name", "last_name"))
+
+
 def test_the_same_mail_is_taken_once(office: Office, take: TakeMail) -> None:
     """In the same place, in another one, in a mailbox that was restored, or by another way with other marks of it."""
     raw = mail_bytes("utf8_base64")

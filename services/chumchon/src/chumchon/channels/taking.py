@@ -32,6 +32,7 @@ from servicekit.database import Query
 from servicekit.files.forgetting import forget_later
 from servicekit.ids import uuid7
 from thaikit.calendar import bangkok_date, long_date
+from thaikit.names import person_name
 
 READER: Final = "mail-reader"
 """Who recorded what came by mail."""
@@ -211,9 +212,12 @@ def _from_person(
 def _open_mail(
     session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, by: str = READER, now: datetime
 ) -> Opened:
-    first_name, _, last_name = mail.from_name.partition(" ")
+    name = person_name(mail.from_name)
     complainant = NewComplainant(
-        first_name=first_name or None, last_name=last_name.strip() or None, email=mail.reply_to or mail.from_address
+        title=name.title or None,
+        first_name=name.first or None,
+        last_name=name.last or None,
+        email=mail.reply_to or mail.from_address,
     )
     subject = subject_of(without_tag(mail.subject), NO_SUBJECT)
     text = text_of(mail.text, NO_TEXT)
