@@ -23,7 +23,7 @@ MAX_NAME: Final = 200
 _ADDRESS: Final = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,400}>")
 _META_CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
-_QUOTED: Final = re.compile(r"(?:\n[^\n>]{0,200}:)?(?:\s*\n>[^\n]*)+\s*\Z")
+_INTRODUCES: Final = re.compile(r"[^>]{0,200}:\s*")
 _MACHINES: Final = frozenset({"mailer-daemon", "postmaster"})
 _SILENT: Final = re.compile(r"(?:no|do-?not)[-_.]?reply", re.IGNORECASE)
 
@@ -110,7 +110,15 @@ def read_mail(raw: bytes) -> Mail:
 
 def without_quotation(text: str) -> str:
     """A reply without what it quotes at its end (`>` lines, and the line that introduces them); never nothing."""
-    return _QUOTED.sub("", text).strip() or text
+    lines = text.split("\n")
+    end = len(lines)
+    quotes = False
+    while end and (not (line := lines[end - 1]) or line[0] == ">" or line.isspace()):
+        quotes = quotes or line[:1] == ">"
+        end -= 1
+    if quotes and end and _INTRODUCES.fullmatch(lines[end - 1]):
+        end -= 1
+    return "\n".join(lines[:end]).strip() or text
 
 
 class _Headers:
