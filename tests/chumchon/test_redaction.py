@@ -36,8 +36,37 @@ def test_what_is_known_of_a_person_is_taken_out(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first_name", "last_name"),
+    [
+        ("นางสมใจ", "ตัวอย่างดี"),
+        ("น.ส. สมใจ", "ตัวอย่างดี"),
+        ("พ.ต.อ.หญิง สมใจ", "ตัวอย่างดี"),
+        ("นาง", "สมใจ ตัวอย่างดี"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ดิฉัน สมใจ ตัวอย่างดี ขอทราบ", f"ดิฉัน {REMOVED} ขอทราบ"),
+        ("ดิฉัน สมใจตัวอย่างดี", f"ดิฉัน {REMOVED}"),
+        ("ดิฉันนางสมใจ ขอทราบ", f"ดิฉัน{REMOVED} ขอทราบ"),
+        ("เรียนคุณสมใจ", f"เรียน{REMOVED}"),
+        ("เรียน ผศ.ดร. สมใจ", f"เรียน {REMOVED}"),
+        ("เพศ สมใจ", f"เพศ {REMOVED}"),
+    ],
+)
+def test_a_title_in_the_name_hides_nothing(first_name: str, last_name: str, text: str, told: str) -> None:
+    """Whoever recorded the title as part of the name has its name taken out without the title, too."""
+    assert told == without_person(text, {"first_name": first_name, "last_name": last_name})
+
+
+@pytest.mark.parametrize(
     ("text", "person"),
     [
+        ("นาย ก้องขอทราบเรื่องของนาย", {"first_name": "นาย", "last_name": None}),
+        ("กองทุนของนางฟ้ามีฟ้าใส", {"first_name": "นาย ฟ", "last_name": None}),
+        ("ฟ้าใส", {"first_name": "นางฟ้า"}),
+        ("ประชาชนขอทราบ", {"first_name": "นายประชา"}),
         ("ประชาชนขอทราบ", {"first_name": "ประชา"}),
         ("โทร 02-629-9226", PERSON),
         ("เงิน 50000 บาท ปี 2569", {"phone": "1111", "first_name": "ก"}),

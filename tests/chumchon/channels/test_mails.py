@@ -4,6 +4,7 @@ import contextlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -121,6 +122,31 @@ def test_a_reply_names_what_it_answers() -> None:
 def test_a_reply_that_only_quotes_is_kept_whole() -> None:
     """Nothing is worse than a reply that vanishes."""
     assert "> ครับ" == without_quotation("> ครับ")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ครับ\n\nOn Monday the Office wrote:\n\n> a\n>> b\n\n> c\n \n", "ครับ"),
+        ("> a\nครับ", "> a\nครับ"),
+        ("> a\nครับ\n> b", "> a\nครับ"),
+        ("ดังนี้:\n", "ดังนี้:"),
+        ("ครับ\n" + "x" * 201 + ":\n> a", "ครับ\n" + "x" * 201 + ":"),
+    ],
+)
+def test_only_the_quotation_at_the_end_is_left_out(text: str, told: str) -> None:
+    """What stands under a quotation, between two, or before a colon of its own is the complainant's."""
+    assert told == without_quotation(text)
+
+
+@pytest.mark.parametrize("last", ["ครับ", ">", " "])
+@pytest.mark.parametrize("line", ["> ครับ\n", ">\n", "\n", " \n", "ครับ:\n"])
+def test_an_endless_quotation_is_read_at_once(line: str, last: str) -> None:
+    """Two million letters in well under the seconds that a reader of all mails may take for one."""
+    text = line * (2_000_000 // len(line)) + last
+    began = process_time()
+    without_quotation(text)
+    assert True is (process_time() - began < 2)
 
 
 @given(st.text(), st.sampled_from(["utf-8", "windows-874", "iso-8859-1", "unknown", "utf-16", None]))

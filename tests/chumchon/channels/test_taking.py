@@ -41,6 +41,16 @@ def asked(office: Office, case: Json) -> str:
     return f"{question}@chumchon.go.th"
 
 
+def answer(sent: str, header: str, subject: str | None) -> bytes:
+    """A reply to our mail with a header of its own, and another subject if one is given."""
+    raw = mail_bytes("reply", SENT=sent).replace(b"To: info", f"{header}\r\nTo: info".encode())
+    lines = [
+        f"Subject: {subject}".encode() if subject and line.startswith(b"Subject:") else line
+        for line in raw.split(b"\n")
+    ]
+    return b"\n".join(lines)
+
+
 def test_a_mail_becomes_one_case(office: Office, take: TakeMail) -> None:
     """With its words, who wrote it, its files, and its original; routed by what it says."""
     assert MailOutcome.OPENED == take(mail_bytes("multipart"))
@@ -62,6 +72,18 @@ def test_a_mail_becomes_one_case(office: Office, take: TakeMail) -> None:
     assert mail_bytes("multipart") == original.content
     assert "nosniff" == original.headers["x-content-type-options"]
     assert original.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("shown", "title"),
+    [("นายสมชาย ใจดี", "นาย"), ("นาย สมชาย ใจดี", "นาย"), ("พ.ต.อ.สมชาย ใจดี", "พ.ต.อ."), ("สมชาย ใจดี", None)],
+)
+def test_a_title_in_the_senders_name_is_no_name(office: Office, take: TakeMail, shown: str, title: str | None) -> None:
+    """Who wrote is found by the first name, and is addressed by the title."""
+    sender = f"From: {shown} <somjai@example.com>"
+    take(mail_bytes("no_text").replace(b"From: somjai@example.com", sender.encode()))
+    complainant = only_case(office)["complainant"]
+    assert (title, "สมชาย", "ใจดี") == tuple(complainant[name] for name in ("title", "first_name", "last_name"))
 
 
 def test_the_same_mail_is_taken_once(office: Office, take: TakeMail) -> None:
@@ -106,6 +128,57 @@ def test_a_reply_to_our_mail_joins_its_case(office: Office, take: TakeMail) -> N
     assert ("reply", "เลขที่บัญชีคือ 000-0-00000-0 ธนาคารตัวอย่าง") == (messages[-1]["kind"], messages[-1]["text"])
     files = office.done("GET", f"/cases/{case['id']}/files")["items"]
     assert ["original", "original"] == [file["kind"] for file in files]
+
+
+@pytest.mark.parametrize(
+    ("header", "subject", "reason"),
+    [
+        ("Precedence: bulk", None, "precedence"),
+        ("Precedence: junk", None, "precedence"),
+        ("Precedence: list", None, "precedence"),
+        ("Precedence: list\r\nList-Id: <villagers.lists.example.com>", "Out of Office", "autoresponder"),
+        ("X-Mailer: any", "Automatic reply: ขอทราบระเบียบการโอนเงิน", "autoresponder"),
+        ("X-Mailer: any", "Out of the office until Monday", "autoresponder"),
+        ("X-Mailer: any", "ตอบกลับอัตโนมัติ: ขอทราบระเบียบการโอนเงิน", "autoresponder"),
+        ("X-Mailer: any", "การตอบกลับอัตโนมัติ", "autoresponder"),
+    ],
+)
+def test_a_note_of_absence_is_no_reply(
+    office: Office, take: TakeMail, header: str, subject: str | None, reason: str
+) -> None:
+    """The case goes on waiting for the complainant, and keeps the note as a file."""
+    take(mail_bytes("utf8_base64"))
+    case = only_case(office)
+    assert MailOutcome.AUTOMATIC == take(answer(asked(office, case), header, subject))
+    assert "awaiting_complainant" == only_case(office)["state"]
+    (arrival,) = office.done("GET", "/received-mails", outcome="automatic")["items"]
+    assert (reason, case["id"]) == (arrival["reason"], arrival["case_id"])
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        ("Precedence: list\r\nList-Id: <villagers.lists.example.com>", None),
+        ("Precedence: bulk\r\nList-Post: <mailto:villagers@lists.example.com>", None),
+        ("X-Mailer: any", "Re: Automatic reply: ขอทราบระเบียบการโอนเงิน"),
+        ("X-Mailer: any", "ตอบกลับ: ระบบตอบกลับอัตโนมัติ"),
+        ("X-Mailer: any", "Autobiography of a village"),
+    ],
+)
+def test_a_persons_reply_is_one_by_whatever_way(
+    office: Office, take: TakeMail, header: str, subject: str | None
+) -> None:
+    """Through a mailing list, or about a machine's note: nobody's words are lost."""
+    take(mail_bytes("utf8_base64"))
+    case = only_case(office)
+    assert MailOutcome.REPLY == take(answer(asked(office, case), header, subject))
+    assert "accepted" == only_case(office)["state"]
+
+
+@pytest.mark.parametrize("header", ["Precedence: bulk", "X-Mailer: any"])
+def test_what_answers_nothing_of_ours_opens_a_case(take: TakeMail, header: str) -> None:
+    """Somebody may complain of an automatic reply, or have a mailer that calls everything bulk."""
+    assert MailOutcome.OPENED == take(answer("unknown@example.com", header, "Automatic reply: ไม่มีใครตอบ"))
 
 
 def test_a_signed_tag_leads_a_new_mail_to_its_case(office: Office, take: TakeMail) -> None:

@@ -225,7 +225,7 @@ CODE_LISTS: Mapping[str, CodeList] = MappingProxyType(
             MailReason.OTHER_REPORT: Code(Words("รายงานอัตโนมัติ", "A report of another kind")),
             MailReason.AUTO_SUBMITTED: Code(Words("ระบุว่าส่งโดยอัตโนมัติ", "It says that a program sent it (RFC 3834)")),
             MailReason.AUTORESPONDER: Code(Words("ข้อความตอบกลับอัตโนมัติ", "An autoresponder's")),
-            MailReason.PRECEDENCE: Code(Words("ระบุ Precedence: auto_reply", "Its precedence says so")),
+            MailReason.PRECEDENCE: Code(Words("ระบุไว้ใน Precedence", "Its precedence says so")),
             MailReason.OWN_ADDRESS: Code(Words("มาจากที่อยู่ของสำนักงานเอง", "From an address of our own")),
         },
         "mail_outcomes": {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from thaikit.names import TITLE, person_name, split_title
 from thaikit.numbers import InvalidNumber, parse_national_id
 from thaikit.text import is_word, segment
 
@@ -14,7 +15,7 @@ PERSONAL: Final = ("first_name", "last_name", "national_id", "phone", "email", "
 """What is known of a person, and is taken out."""
 REMOVED: Final = "[ปกปิด]"
 
-_TITLES: Final = r"(?:นางสาว|น\.ส\.|นาย|นาง|คุณ|ด\.ช\.|ด\.ญ\.|เด็กชาย|เด็กหญิง)?\s*"
+_TITLES: Final = rf"(?:{TITLE}\s*){{0,3}}"
 _THAI_DIGITS: Final = "๐๑๒๓๔๕๖๗๘๙"
 _BETWEEN: Final = r"[\s\-.()]*"
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -31,9 +32,10 @@ def without_person(text: str, person: Mapping[str, str | None] | None) -> str:
     for name in ("national_id", "phone"):
         if pattern := _number(known.get(name, "")):
             text = re.sub(pattern, REMOVED, text)
-    names = [known[name] for name in ("first_name", "last_name") if len(known.get(name, "")) > 1]
+    first, last = _names(known.get("first_name", ""), known.get("last_name", ""))
+    names = [name for name in (first, last) if len(name) > 1]
     if len(names) > 1:
-        text = re.sub(rf"{_TITLES}{re.escape(names[0])}\s*{re.escape(names[1])}", REMOVED, text, flags=re.IGNORECASE)
+        text = re.sub(rf"{_TITLES}{re.escape(first)}\s*{re.escape(last)}", REMOVED, text, flags=re.IGNORECASE)
     for name in names:
         text = _without_name(text, name)
     return text
@@ -43,6 +45,15 @@ def without_contacts(text: str) -> str:
     """The text without mail addresses, mobile numbers and national ids, whosever they are."""
     text = _MOBILE.sub(REMOVED, _EMAIL.sub(REMOVED, text))
     return _NATIONAL_ID.sub(lambda found: REMOVED if _is_national_id(found[0]) else found[0], text)
+
+
+def _names(first: str, last: str) -> tuple[str, str]:
+    """First and last name without the titles that were written into them; a name of one letter keeps its title."""
+    title, name = split_title(first)
+    if title and not name:  # the first name stands where the last one should
+        person = person_name(last)
+        return person.first, person.last
+    return name if len(name) > 1 else first, last
 
 
 def _is_national_id(written: str) -> bool:

@@ -1,6 +1,7 @@
-"""Thai itself: text, calendar, numbers and search, for services that know nothing of each other.
+"""Thai itself: text, names, calendar, numbers and search, for services that know nothing of each other.
 
-`thaikit.text`, `thaikit.calendar` and `thaikit.numbers` are pure. Only `thaikit.search` knows a database.
+`thaikit.text`, `thaikit.names`, `thaikit.calendar` and `thaikit.numbers` are pure. Only `thaikit.search` knows a
+database.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Bytes of mails as text. What a mail says of its charset is often wrong, and in Thailand in a few known ways.
 
 TIS-620, ISO 8859-11 and Windows-874 are read as Windows-874, which contains the other two; Python knows it by the name
-cp874 alone. Thai labelled as a western charset, or as nothing, is recognised by what it holds.
+cp874 alone. Thai labelled as a western charset, as UTF-8 or as nothing, is recognised by what it holds.
 """
 
 import binascii
@@ -19,7 +19,21 @@ _THAI_NAMES: Final = frozenset(
 _GUESSED: Final = frozenset({"ascii", "iso8859-1", "iso8859-15", "cp1252"})
 """Charsets that mailers name without having looked."""
 
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+"""What Python decodes to text, and no text is sent in."""
+
 _MIN_THAI_BYTES: Final = 3
+_HIGH: Final = bytes(range(0x80, 0x100))
+# Syllables as Thai is written: vowels before their consonant, marks above and below it, vowels behind it. Accented
+# letters of the west have the same bytes and stand alone, or in an order that no Thai word has.
+_THAI_RUN: Final = re.compile(
+    rb"(?:[\xe0-\xe4]{0,2}[\xa1-\xc3\xc5\xc7-\xce][\xd1\xd4-\xda\xe7-\xee]{0,3}[\xcf\xd0\xd2\xd3\xe6]{0,3}"
+    rb"|[\xc4\xc6]\xe5?)+"
+)
+# What stands alone in Thai texts, too, and says nothing: space, quotation marks, paiyannoi, baht, repetition, digits.
+_NEUTRAL: Final = b"\x80\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xcf\xdf\xe6" + bytes(range(0xEF, 0xFC))
+_BROKEN: Final = 0.1
+"""The share of the bytes above ASCII that may be out of place in text that is UTF-8 for all that."""
 _PUNCTUATION: Final = range(0x2000, 0x2070)
 _THAI_BLOCK: Final = range(0x0E00, 0x0E80)
 
@@ -37,6 +51,8 @@ def decode(content: bytes, charset: str | None) -> str:
     with_utf_8 = _strictly(content, "utf-8")
     if with_utf_8 is not None and (codec != _THAI or _is_thai_or_ascii(with_utf_8)):
         return with_utf_8
+    if codec != _THAI and _is_broken_utf_8(content):
+        return content.decode("utf-8", "replace")
     if codec in {None, _THAI} or _looks_thai(content):
         return content.decode(_THAI, "replace")
     return content.decode("cp1252" if codec == "ascii" else codec, "replace")
@@ -72,15 +88,17 @@ _UNWANTED: Final = frozenset({"Cc", "Cs"})
 
 
 def _codec(charset: str | None) -> str | None:
-    """Python's name of the charset; None where it is missing or unknown."""
+    """Python's name of the charset; None where it is missing or unknown, or a codec that is no charset (base64)."""
     if not charset:
         return None
     if "".join(filter(str.isalnum, charset.lower())) in _THAI_NAMES:
         return _THAI
     try:
-        return codecs.lookup(charset.strip("\"' ")).name
+        codec = codecs.lookup(charset.strip("\"' ")).name
+        b"text".decode(codec, "replace")
     except (LookupError, ValueError):
         return None
+    return None if codec in _NO_CHARSETS else codec
 
 
 def _strictly(content: bytes, codec: str) -> str | None:
@@ -96,10 +114,24 @@ def _is_thai_or_ascii(text: str) -> bool:
 
 
 def _looks_thai(content: bytes) -> bool:
-    """Whether bytes that were called western are Thai: most letters lie above ASCII, and each is Thai there."""
-    high = sum(byte > 0x7F for byte in content)  # noqa: PLR2004  # the end of ASCII
-    low = sum(chr(byte).isalpha() for byte in content if byte <= 0x7F)  # noqa: PLR2004  # as above
-    return high >= _MIN_THAI_BYTES and high > low and _strictly(content, _THAI) is not None
+    """Whether bytes that were called something else are Thai: most of those above ASCII stand in runs of Thai.
+
+    ASCII says nothing: a mail in HTML has more of it than of any language.
+    """
+    telling = _count(content, _HIGH) - _count(content, _NEUTRAL)
+    runs = (run for run in _THAI_RUN.findall(content) if len(run) >= _MIN_THAI_BYTES and len(set(run)) > 1)
+    in_runs = sum(len(run) - _count(run, _NEUTRAL) for run in runs)
+    return in_runs > telling / 2
+
+
+def _is_broken_utf_8(content: bytes) -> bool:
+    """Whether bytes are UTF-8 but for a few: cut off within a character, or damaged on their way."""
+    kept = content.decode("utf-8", "ignore").encode()
+    return _count(kept, _HIGH) > (1 - _BROKEN) * _count(content, _HIGH)
+
+
+def _count(content: bytes, of: bytes) -> int:
+    return len(content) - len(content.translate(None, of))
 
 
 class _Encoded(NamedTuple):

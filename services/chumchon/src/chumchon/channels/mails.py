@@ -23,8 +23,16 @@ MAX_NAME: Final = 200
 _ADDRESS: Final = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,400}>")
 _META_CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
-_QUOTED: Final = re.compile(r"(?:\n[^\n>]{0,200}:)?(?:\s*\n>[^\n]*)+\s*\Z")
+_INTRODUCES: Final = re.compile(r"[^>]{0,200}:\s*")
 _MACHINES: Final = frozenset({"mailer-daemon", "postmaster"})
+_MANY: Final = frozenset({"bulk", "list", "junk"})
+"""The precedence of what is no letter from one person to another."""
+_NOTE: Final = re.compile(
+    r"auto(?:matic|mated)?[\s-]?(?:reply|response|responder)\b|auto\s?:|(?:out of|away from)(?: the| my)? office\b"
+    r"|vacation (?:reply|response|notice|message)\b|(?:การ|ข้อความ|อีเมล)?ตอบ(?:กลับ|รับ)?(?:โดย)?อัตโนมัติ",
+    re.IGNORECASE,
+)
+"""How the subject of a note begins that a machine writes for somebody who is away. `Re:` before it is a person's."""
 _SILENT: Final = re.compile(r"(?:no|do-?not)[-_.]?reply", re.IGNORECASE)
 
 
@@ -70,6 +78,8 @@ class Mail:
     nature: Nature
     not_personal: MailReason | None
     """By what it was known to be a machine's."""
+    doubtful: MailReason | None
+    """By what it is a machine's if it answers a mail of ours; a mail that answers nothing may be a person's."""
     may_be_acknowledged: bool
     """False where an automatic reply could go to many people, or to and fro between machines."""
 
@@ -104,13 +114,22 @@ def read_mail(raw: bytes) -> Mail:
         attachments=tuple(content.files),
         nature=nature,
         not_personal=not_personal,
+        doubtful=_doubtful(headers),
         may_be_acknowledged=_may_be_acknowledged(headers, from_address),
     )
 
 
 def without_quotation(text: str) -> str:
     """A reply without what it quotes at its end (`>` lines, and the line that introduces them); never nothing."""
-    return _QUOTED.sub("", text).strip() or text
+    lines = text.split("\n")
+    end = len(lines)
+    quotes = False
+    while end and (not (line := lines[end - 1]) or line[0] == ">" or line.isspace()):
+        quotes = quotes or line[:1] == ">"
+        end -= 1
+    if quotes and end and _INTRODUCES.fullmatch(lines[end - 1]):
+        end -= 1
+    return "\n".join(lines[:end]).strip() or text
 
 
 class _Headers:
@@ -173,12 +192,26 @@ def _nature(message: Message, headers: _Headers, from_address: str | None) -> tu
     return next(((nature, reason) for nature, reason, shows in signs if shows), (Nature.PERSONAL, None))
 
 
+def _doubtful(headers: _Headers) -> MailReason | None:
+    """What the programs do that send notes of absence and know nothing of RFC 3834.
+
+    They mark them as mail to many. So does the software of mailing lists; but that says which list it is (RFC 2919,
+    RFC 2369), and what came through a list is what a person wrote to it. To take a note for a reply would end the
+    waiting for the complainant; to take a reply for a note would lose it.
+    """
+    if _NOTE.match(header_text(headers.first("subject"))):
+        return MailReason.AUTORESPONDER
+    if headers.word("precedence") in _MANY and not headers.any_of("list-id", "list-post"):
+        return MailReason.PRECEDENCE
+    return None
+
+
 def _may_be_acknowledged(headers: _Headers, from_address: str | None) -> bool:
     return not (
         from_address is None
         or _SILENT.match(from_address)
         or headers.any_of("list-id", "list-post", "list-unsubscribe", "x-auto-response-suppress", "x-loop")
-        or headers.word("precedence") in {"bulk", "list", "junk"}
+        or headers.word("precedence") in _MANY
     )
 
 

@@ -32,6 +32,7 @@ from servicekit.database import Query
 from servicekit.files.forgetting import forget_later
 from servicekit.ids import uuid7
 from thaikit.calendar import bangkok_date, long_date
+from thaikit.names import person_name
 
 READER: Final = "mail-reader"
 """Who recorded what came by mail."""
@@ -125,7 +126,7 @@ def take_mail(session: Session, arrival: Arrival, place: Place, desk: Desk, *, n
     known = session.scalar(sa.select(ReceivedMail).where(ReceivedMail.fingerprint == arrival.fingerprint))
     if known is None:
         outcome, case_id = _effect(session, arrival, desk, now=now)
-        of_no_person = outcome in {MailOutcome.AUTOMATIC, MailOutcome.BOUNCE}
+        of_no_person = arrival.mail if outcome in {MailOutcome.AUTOMATIC, MailOutcome.BOUNCE} else None
         if case_id is not None and is_erased(session, case_id):
             # A machine has answered what was sent before the erasure, and may quote it.
             forget_later(session, {arrival.original.sha256, *(file.sha256 for file in arrival.files)}, now=now)
@@ -135,7 +136,7 @@ def take_mail(session: Session, arrival: Arrival, place: Place, desk: Desk, *, n
             fingerprint=arrival.fingerprint,
             message_id=arrival.mail.message_id if arrival.mail else None,
             outcome=outcome,
-            reason=_reason(arrival) if of_no_person else None,
+            reason=_reason(of_no_person, desk) if of_no_person else None,
             case_id=case_id,
             original=arrival.original.sha256,
             taken_at=now,
@@ -161,15 +162,14 @@ def _effect(session: Session, arrival: Arrival, desk: Desk, *, now: datetime) ->
     case_id = case_answered(session, mail, desk.tags)
     if mail.nature is Nature.BOUNCE:
         return MailOutcome.BOUNCE, _bounce(session, mail) or case_id
-    if mail.nature is Nature.AUTOMATIC or (mail.from_address or "").lower() in desk.own_addresses:
+    if mail.nature is Nature.AUTOMATIC or _is_ours(mail, desk) or (mail.doubtful and case_id is not None):
         return MailOutcome.AUTOMATIC, case_id
     return _from_person(session, arrival, mail, case_id, desk, now=now)
 
 
-def _reason(arrival: Arrival) -> MailReason:
+def _reason(mail: Mail, desk: Desk) -> MailReason | None:
     """By what the mail was known to be no person's."""
-    found = arrival.mail.not_personal if arrival.mail else None
-    return found or MailReason.OWN_ADDRESS
+    return mail.not_personal or (MailReason.OWN_ADDRESS if _is_ours(mail, desk) else mail.doubtful)
 
 
 def open_after_all(
@@ -211,9 +211,12 @@ def _from_person(
 def _open_mail(
     session: Session, arrival: Arrival, mail: Mail, desk: Desk, *, by: str = READER, now: datetime
 ) -> Opened:
-    first_name, _, last_name = mail.from_name.partition(" ")
+    name = person_name(mail.from_name)
     complainant = NewComplainant(
-        first_name=first_name or None, last_name=last_name.strip() or None, email=mail.reply_to or mail.from_address
+        title=name.title or None,
+        first_name=name.first or None,
+        last_name=name.last or None,
+        email=mail.reply_to or mail.from_address,
     )
     subject = subject_of(without_tag(mail.subject), NO_SUBJECT)
     text = text_of(mail.text, NO_TEXT)
@@ -316,6 +319,10 @@ def _acknowledge(session: Session, opened: Opened, *, now: datetime) -> None:
         f"สำนักงานได้รับเรื่องของท่านแล้ว เลขที่เรื่อง {case.case_number} และจะตอบภายในวันที่ {due_on}",
         now=now,
     )
+
+
+def _is_ours(mail: Mail, desk: Desk) -> bool:
+    return (mail.from_address or "").lower() in desk.own_addresses
 
 
 def _is_fax(mail: Mail, desk: Desk) -> bool:
