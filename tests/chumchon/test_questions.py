@@ -21,6 +21,7 @@ from .conftest import UNCLEAR, Centre, Json, Keys, Office, office_on
 
 CaseOf = Callable[[UUID], Json]
 
+ANY = {"If-Match": "*"}
 MEETING = {
     "subject": "ขอวาระการประชุมคณะกรรมการ",
     "details": "ขอระเบียบวาระการประชุมและรายงานการประชุมครั้งก่อน",
@@ -46,6 +47,23 @@ def test_every_answered_question_is_kept(office: Office, centre: Centre, case_of
     question = office.done("GET", f"/questions/{newest['id']}", role="group_officer.audit")
     assert ["โอนภายใน 30 วัน", "โอนภายใน 15 วัน"] == [answer["text"] for answer in question["answers"]]
     assert "สมใจ" not in str(question)
+
+
+def test_who_becomes_known_later_is_taken_out_of_what_is_kept(office: Office) -> None:
+    """Of question, present answer and earlier versions; a corrected question is found by its new words."""
+    case = office.record(**MEETING | {"details": "ดิฉันทองดี มีสุขสันต์ ขอวาระ"}, complainant=None)
+    office.answered(case, "เรียน คุณทองดี มีสุขสันต์ ส่งวาระแล้ว")
+    office.draft(case, "ส่งวาระให้คุณทองดีใหม่แล้ว")
+    office.approve(case)
+    (kept,) = office.done("GET", "/questions")["items"]
+    assert "ทองดี" in str(kept)
+
+    person = {"first_name": "ทองดี", "last_name": "มีสุขสันต์"}
+    office.done("PATCH", f"/cases/{case['id']}", {"complainant": person, "subject": "ขอวาระบ่อบาดาล"}, headers=ANY)
+    question = office.done("GET", f"/questions/{kept['id']}")
+    assert ("ขอวาระบ่อบาดาล", 2) == (question["subject"], len(question["answers"]))
+    assert "ทองดี" not in str(question)
+    assert [kept["id"]] == [it["id"] for it in office.done("GET", "/questions?q=บ่อบาดาล")["items"]]
 
 
 def test_an_unanswered_case_is_no_question(office: Office) -> None:

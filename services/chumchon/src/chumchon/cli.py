@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from chumchon.answering import actions as answering
+from chumchon import question_store
 from chumchon.app import MIGRATIONS, create_app
 from chumchon.arrivals.routes import channels
 from chumchon.channels.working import announce, workers
@@ -122,7 +122,7 @@ class Searched(StrEnum):
 
 
 _INDEXES: Final = {
-    Searched.QUESTIONS: (question_search, answering.searched_fields),
+    Searched.QUESTIONS: (question_search, question_store.searched_fields),
     Searched.CASES: (case_search, indexing.searched_fields),
 }
 

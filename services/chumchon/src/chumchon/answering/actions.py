@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from chumchon.answering.queries import last_group_of
@@ -13,19 +12,15 @@ from chumchon.answering.rules import DraftMissing, DraftRewritten, OwnDraft, dra
 from chumchon.codes import DeliveryKind, DeliveryState, FileKind, MessageKind
 from chumchon.deadlines import Deadlines
 from chumchon.journey import Channel, Move, State
+from chumchon.question_store import keep_question
 from chumchon.records import (
     Answer,
     Case,
     CaseFile,
     CaseMessage,
-    Complainant,
     Delivery,
     Draft,
-    Question,
-    QuestionAnswer,
-    question_search,
 )
-from chumchon.redaction import PERSONAL, without_contacts, without_person
 from chumchon.steps import advance, referral_of, tell_who_works_on_it
 from exchange.attachments import forget_unfetched
 from exchange.outbox import owe
@@ -41,12 +36,6 @@ from schemas.bodies import (
 from servicekit.ids import uuid7
 from servicekit.mail_queue import owe_mail
 from servicekit.problems import DomainError
-from thaikit.search import Field, index_document
-
-SUBJECT_WEIGHT = 2.0
-"""A word of the question's subject says more of it than one of its details."""
-ANSWER_WEIGHT = 0.5
-"""A word of the answer helps to find the question, but people ask in the words of questions."""
 
 
 class NotReferred(DomainError):
@@ -319,7 +308,7 @@ def approve(
     )
     _add_answer(session, case, answer)
     _tell(session, case, answer, now=now)
-    _keep_question(session, case, answer)
+    keep_question(session, case, answer)
 
 
 def _files_named(session: Session, case: Case, files: Sequence[UUID] | None, draft: Draft | None) -> list[UUID]:
@@ -367,7 +356,7 @@ def recall_answer(
     answer = Answer(version=version, text=text, files=named, drafted_by=by, approved_by=by, answered_at=answered_at)
     _add_answer(session, case, answer)
     if not erased:
-        _keep_question(session, case, answer)
+        keep_question(session, case, answer)
 
 
 def recall_note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:
@@ -413,53 +402,6 @@ def _described(session: Session, files: Sequence[UUID]) -> tuple[Attachment, ...
         for file in session.scalars(sa.select(CaseFile).where(CaseFile.id.in_(files)))
     }
     return tuple(found[id_] for id_ in files)
-
-
-def _keep_question(session: Session, case: Case, answer: Answer) -> None:
-    person = session.get(Complainant, case.id)
-    known = None if person is None else {name: getattr(person, name) for name in PERSONAL}
-    question = session.scalar(sa.select(Question).where(Question.case_id == case.id))
-    if question is None:
-        question = Question(id=uuid7(), case_id=case.id, origin=case.origin, channel=case.channel)
-        session.add(question)
-    question.subject = without_contacts(without_person(case.subject, known))
-    question.text = without_contacts(without_person(case.details, known))
-    question.kind = case.kind
-    question.topic = answer.topic
-    question.work_group = answer.work_group
-    question.asked_at = case.received_at
-    question.answered_at = answer.answered_at
-    question.answer_version = answer.version
-    # The Office's own numbers stay: people are to call them.
-    question.answer = without_person(answer.text, known)
-    session.flush()
-    session.add(
-        QuestionAnswer(
-            question_id=question.id,
-            version=answer.version,
-            text=question.answer,
-            topic=answer.topic,
-            work_group=answer.work_group,
-            answered_at=answer.answered_at,
-        )
-    )
-    session.flush()
-    # Last, because changes of the index wait for each other.
-    index_document(session, question_search, question.id, *_searched(question))
-
-
-def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Field, ...]]:
-    """What is searched of stored questions."""
-    wanted = sa.select(Question).where(Question.id == sa.any_(sa.literal(list(ids), ARRAY(sa.Uuid))))
-    return {question.id: _searched(question) for question in session.scalars(wanted)}
-
-
-def _searched(question: Question) -> tuple[Field, ...]:
-    return (
-        Field(question.subject, SUBJECT_WEIGHT),
-        Field(question.text),
-        Field(question.answer, ANSWER_WEIGHT),
-    )
 
 
 def _note(session: Session, case: Case, kind: MessageKind, text: str, *, by: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from chumchon.intake.bodies import CaseContent, CorrectedCase, NewCase, NewPublicCase
 from chumchon.intake.opening import CaseToOpen, open_cases
 from chumchon.journey import Move, Origin
+from chumchon.question_store import follow_correction
 from chumchon.records import Case, Complainant
 from chumchon.steps import advance, referral_of
 from chumchon.tracking import hash_secret, new_secret
@@ -146,6 +147,7 @@ def correct_case(session: Session, case: Case, corrected: CorrectedCase, *, by: 
         changed.append("complainant")
     if changed:
         advance(session, case, Move.CORRECT_RECORD, by=by, now=now, note=", ".join(changed))
+        follow_correction(session, case)
 
 
 def amend_case(session: Session, case: Case, amended: ReferralAmended, *, by: str, now: datetime) -> None:
@@ -172,6 +174,7 @@ def amend_case(session: Session, case: Case, amended: ReferralAmended, *, by: st
             referral.attachments = [*referral.attachments, *(it for it in added if it["id"] not in known)]
     changed = [] if corrections is None else [name for name, value in corrections if value is not None]
     advance(session, case, Move.AMEND, by=by, now=now, note=", ".join(changed) or None)
+    follow_correction(session, case)
 
 
 def received_at_of(new: NewCase | NewPublicCase, now: datetime) -> datetime:
