@@ -345,7 +345,7 @@ def route(text: str | CaseText, rules: Rules, model: Model | None = None) -> Rou
         return _decision(group, Method.MODEL, probability, learned, reading.reasons)
     if seconded:
         return _decision(by_rules, Method.RULE, share, both, spoken)
-    if model.threshold > 1:
+    if model.threshold > 1 or (weights and not model.taught_by_people):
         return _decision(None, Method.RULE, share, both, spoken)
     return _decision(None, Method.MODEL, probability, both, reading.reasons)
 
