@@ -102,7 +102,10 @@ def post_activation(version: int, why: Why, session: Transaction, now: Now, acto
 
 @router.post("/models/rollback", status_code=201, summary="Go back to the model that was in force before")
 def post_rollback(why: Why, session: Transaction, now: Now, actor: Director) -> ActivationView:
-    """Before the first one, the rules decided alone. A second rollback goes one step further back."""
+    """Before the first one, the rules decided with the model of the first day.
+
+    A second rollback goes one step further back.
+    """
     registry.roll_back(session, reason=why.reason, by=actor.subject, now=now)
     return ActivationView.model_validate(registry.find_activations(session, before=NEWEST, limit=1)[0])
 
