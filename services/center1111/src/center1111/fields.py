@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import AfterValidator
 
 from servicekit.clock import utc_now
-from servicekit.fields import Day, Line, Text, Timestamp, refused
+from servicekit.fields import Day, Line, Text, Timestamp, read_by, refused
 from servicekit.filters import CommaIsOr
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date
@@ -25,30 +25,26 @@ _EMAIL: Final = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@(?:[^\s@<>()\[\],;:\\\"
 _IN_FUTURE: Final = Words("ต้องไม่เป็นเวลาในอนาคต", "It must not lie in the future.")
 
 
-def _national_id(value: str) -> str:
-    try:
-        return parse_national_id(value)
-    except InvalidNumber:
-        raise refused(
-            "wrong_national_id",
-            Words(
-                "ไม่ใช่เลขประจำตัวประชาชน 13 หลักที่ถูกต้อง โปรดตรวจทุกหลักกับบัตร",
-                "It is not a Thai national id: 13 digits, the last of which checks the others.",
-            ),
-        ) from None
+_national_id = read_by(
+    parse_national_id,
+    InvalidNumber,
+    "wrong_national_id",
+    Words(
+        "ไม่ใช่เลขประจำตัวประชาชน 13 หลักที่ถูกต้อง โปรดตรวจทุกหลักกับบัตร",
+        "It is not a Thai national id: 13 digits, the last of which checks the others.",
+    ),
+)
 
 
-def _phone(value: str) -> str:
-    try:
-        return parse_phone(value)
-    except InvalidNumber:
-        raise refused(
-            "wrong_phone",
-            Words(
-                "ไม่ใช่หมายเลขโทรศัพท์ที่ใช้ได้ เช่น 02 629 9226, 081 234 5678 หรือสายด่วน 4 หลัก",
-                "It is not a telephone number that can be called, such as 02 629 9226 or a hotline of four digits.",
-            ),
-        ) from None
+_phone = read_by(
+    parse_phone,
+    InvalidNumber,
+    "wrong_phone",
+    Words(
+        "ไม่ใช่หมายเลขโทรศัพท์ที่ใช้ได้ เช่น 02 629 9226, 081 234 5678 หรือสายด่วน 4 หลัก",
+        "It is not a telephone number that can be called, such as 02 629 9226 or a hotline of four digits.",
+    ),
+)
 
 
 def _caller(value: str) -> str:
@@ -73,17 +69,15 @@ def _past_day(value: date) -> date:
     return value
 
 
-def _tracking_number(value: str) -> str:
-    try:
-        return parse_checked(value)
-    except InvalidNumber:
-        raise refused(
-            "wrong_tracking_number",
-            Words(
-                "ไม่ใช่เลขติดตามเรื่องที่ถูกต้อง โปรดตรวจทุกตัว ตัวสุดท้ายใช้ตรวจตัวอื่น เช่น 1111-2569-000123-M",
-                "It is not a tracking number such as 1111-2569-000123-M, whose last character checks the others.",
-            ),
-        ) from None
+_tracking_number = read_by(
+    parse_checked,
+    InvalidNumber,
+    "wrong_tracking_number",
+    Words(
+        "ไม่ใช่เลขติดตามเรื่องที่ถูกต้อง โปรดตรวจทุกตัว ตัวสุดท้ายใช้ตรวจตัวอื่น เช่น 1111-2569-000123-M",
+        "It is not a tracking number such as 1111-2569-000123-M, whose last character checks the others.",
+    ),
+)
 
 
 Name = Annotated[str, Line(200)]

@@ -278,6 +278,18 @@ class ArticleVersion(Record):
     published_by: Mapped[str | None]
 
 
+IN_FORCE = sa.and_(ArticleVersion.article_id == Article.id, ArticleVersion.number == Article.published_number)
+"""Joins an article with its version in force."""
+
+
+def holds_on(day: sa.ColumnElement[date]) -> sa.ColumnElement[bool]:
+    """Whether a version of an article may be answered from on this day."""
+    return sa.and_(
+        sa.func.coalesce(ArticleVersion.valid_from, day) <= day,
+        sa.func.coalesce(ArticleVersion.valid_until, day) >= day,
+    )
+
+
 class Attachment(Record):
     """A file that belongs to a complaint: announced first, then sent; the file itself is in the file store."""
 

@@ -59,7 +59,8 @@ def follow_correction(session: Session, case: Case) -> None:
     question.answer = without_person(question.answer, known)
     for version in session.scalars(sa.select(QuestionAnswer).where(QuestionAnswer.question_id == question.id)):
         version.text = without_person(version.text, known)
-    _index(session, question)
+    if session.is_modified(question):
+        _index(session, question)
 
 
 def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[Field, ...]]:

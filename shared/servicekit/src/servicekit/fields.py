@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, ClassVar
@@ -95,6 +96,18 @@ class Text(Line):
 def refused(code: str, words: Words) -> PydanticCustomError:
     """What a validator of a service's own rules raises: the field's error code, and what to do, in both languages."""
     return PydanticCustomError(code, "{words}", {"words": words})
+
+
+def read_by(parse: Callable[[str], str], wrong: type[ValueError], code: str, words: Words) -> Callable[[str], str]:
+    """What makes the canonical form of a text by `parse`, and refuses with this code what is `wrong` to it."""
+
+    def read(text: str) -> str:
+        try:
+            return parse(text)
+        except wrong:
+            raise refused(code, words) from None
+
+    return read
 
 
 def consented(words: Words) -> AfterValidator:

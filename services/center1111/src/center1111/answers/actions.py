@@ -14,12 +14,23 @@ from center1111 import steps, tellings
 from center1111.codes import AnswerOrigin
 from center1111.deadlines import Deadlines
 from center1111.journey import MOVES, ArticleState, Move, State
-from center1111.records import Answer, AnswerArticle, Article, ArticleVersion, Complainant, Complaint, ComplaintLink
+from center1111.records import (
+    IN_FORCE,
+    Answer,
+    AnswerArticle,
+    Article,
+    ArticleVersion,
+    Complainant,
+    Complaint,
+    ComplaintLink,
+    holds_on,
+)
 from servicekit.ids import uuid7
 from servicekit.problems import FieldError, InvalidInput
 from servicekit.versions import Versions
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date
+from thaikit.numbers import written_phone
 
 _NOT_IN_FORCE: Final = Words(
     "ไม่พบบทความนี้ หรือบทความนี้ยังไม่เผยแพร่ เลิกใช้แล้ว หรือไม่อยู่ในช่วงวันที่ใช้ได้",
@@ -27,7 +38,6 @@ _NOT_IN_FORCE: Final = Words(
 )
 
 _BETWEEN: Final = re.compile(r"[\s\u200b-]+")
-_THAILAND: Final = "+66"
 _SAYS_WHOSE: Final = FieldError(
     "/text",
     "says_whose_it_is",
@@ -163,8 +173,8 @@ def _told_of(people: Sequence[Complainant]) -> Iterator[str]:
         if one.first_name:
             yield from (f"{address} {one.first_name}" for address in {one.title, "คุณ", "เรียน"} if address)
         yield from (known for known in (one.national_id, one.phone, one.email, one.address) if known)
-        if one.phone and one.phone.startswith(_THAILAND):
-            yield "0" + one.phone.removeprefix(_THAILAND)
+        if one.phone:
+            yield written_phone(one.phone)
 
 
 def _close_up(text: str) -> str:
@@ -175,15 +185,11 @@ def _close_up(text: str) -> str:
 def _versions_in_force(session: Session, article_ids: Sequence[UUID], *, today: date) -> dict[UUID, int]:
     rows = session.execute(
         sa.select(Article.id, Article.published_number)
-        .join(
-            ArticleVersion,
-            sa.and_(ArticleVersion.article_id == Article.id, ArticleVersion.number == Article.published_number),
-        )
+        .join(ArticleVersion, IN_FORCE)
         .where(
             Article.id == sa.any_(sa.literal(list(article_ids), ARRAY(sa.Uuid))),
             Article.state == ArticleState.PUBLISHED,
-            sa.func.coalesce(ArticleVersion.valid_from, today) <= today,
-            sa.func.coalesce(ArticleVersion.valid_until, today) >= today,
+            holds_on(sa.literal(today)),
         )
     )
     found = {row.id: row.published_number for row in rows}

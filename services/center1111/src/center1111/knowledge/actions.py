@@ -15,6 +15,7 @@ from center1111.knowledge.bodies import ArticleContent
 from center1111.knowledge.rules import without_personal_data
 from center1111.records import (
     ARTICLES_SEARCH,
+    IN_FORCE,
     Answer,
     Article,
     ArticleReview,
@@ -151,9 +152,7 @@ def searched_fields(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[F
     """What is searched of published articles: their versions in force, not those that are being written."""
     in_force = (
         sa.select(ArticleVersion)
-        .join(
-            Article, sa.and_(Article.id == ArticleVersion.article_id, Article.published_number == ArticleVersion.number)
-        )
+        .join(Article, IN_FORCE)
         .where(Article.id == sa.any_(sa.literal(list(ids), ARRAY(sa.Uuid))), Article.state == ArticleState.PUBLISHED)
     )
     return {version.article_id: _searched(version) for version in session.scalars(in_force)}

@@ -12,7 +12,16 @@ from sqlalchemy.orm import Session, aliased
 
 from center1111.codes import Topic
 from center1111.journey import ArticleState, State
-from center1111.records import ARTICLES_SEARCH, Answer, AnswerArticle, Article, ArticleVersion, Complaint
+from center1111.records import (
+    ARTICLES_SEARCH,
+    IN_FORCE,
+    Answer,
+    AnswerArticle,
+    Article,
+    ArticleVersion,
+    Complaint,
+    holds_on,
+)
 from servicekit.database import Query
 from servicekit.fields import View
 from thaikit.search import SearchQuery, search_statement
@@ -44,16 +53,9 @@ class ArticleLine(View):
     matched_words: list[str] | None = None
 
 
-_in_force = sa.and_(ArticleVersion.article_id == Article.id, ArticleVersion.number == Article.published_number)
-
-
 def _eligible(names: frozenset[str]) -> sa.Select[Any]:
     today = sa.bindparam("today", type_=sa.Date)
-    holds = sa.and_(
-        sa.func.coalesce(ArticleVersion.valid_from, today) <= today,
-        sa.func.coalesce(ArticleVersion.valid_until, today) >= today,
-    )
-    return sa.select(Article.id).join(ArticleVersion, _in_force).where(holds, *_conditions(names))
+    return sa.select(Article.id).join(ArticleVersion, IN_FORCE).where(holds_on(today), *_conditions(names))
 
 
 def _conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
@@ -85,7 +87,7 @@ def _search(names: frozenset[str]) -> Query:
             found.c.terms,
         )
         .join(Article, Article.id == found.c.id)
-        .join(ArticleVersion, _in_force)
+        .join(ArticleVersion, IN_FORCE)
         .order_by(found.c.score.desc(), found.c.id)
     )
 

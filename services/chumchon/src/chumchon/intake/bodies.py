@@ -7,24 +7,22 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 from chumchon.intake.evidence import Email, Evidence, PastMoment, Phone, WebsiteEvidence, evidence_of
 from chumchon.journey import Channel
 from schemas.bodies import Kind
-from servicekit.fields import Body, Line, Text, refused
+from servicekit.fields import Body, Line, Text, read_by
 from servicekit.words import Words
 from thaikit.numbers import InvalidNumber, parse_national_id
 
 Name = Annotated[str, Line(200)]
 
 
-def _national_id(text: str) -> str:
-    try:
-        return parse_national_id(text)
-    except InvalidNumber:
-        raise refused(
-            "wrong_form",
-            Words(
-                "ต้องเป็นเลขประจำตัวประชาชน 13 หลักที่ถูกต้อง",
-                "It must be a Thai national id of 13 digits with its right check digit.",
-            ),
-        ) from None
+_national_id = read_by(
+    parse_national_id,
+    InvalidNumber,
+    "wrong_form",
+    Words(
+        "ต้องเป็นเลขประจำตัวประชาชน 13 หลักที่ถูกต้อง",
+        "It must be a Thai national id of 13 digits with its right check digit.",
+    ),
+)
 
 
 class Place(Body):

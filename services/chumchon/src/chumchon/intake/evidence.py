@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from chumchon.journey import Channel
 from servicekit.clock import utc_now
-from servicekit.fields import Body, Day, Line, Timestamp, consented, refused
+from servicekit.fields import Body, Day, Line, Timestamp, consented, read_by, refused
 from servicekit.words import Words
 from thaikit.calendar import bangkok_date
 from thaikit.numbers import InvalidNumber, parse_phone
@@ -47,13 +47,12 @@ PastDay = Annotated[Day, AfterValidator(_past_day)]
 """A day in Bangkok that is not in the future."""
 
 
-def _phone(text: str) -> str:
-    try:
-        return parse_phone(text)
-    except InvalidNumber:
-        raise refused(
-            "wrong_form", Words("ไม่ใช่หมายเลขโทรศัพท์ที่ถูกต้อง", "This is not a telephone number that exists.")
-        ) from None
+_phone = read_by(
+    parse_phone,
+    InvalidNumber,
+    "wrong_form",
+    Words("ไม่ใช่หมายเลขโทรศัพท์ที่ถูกต้อง", "This is not a telephone number that exists."),
+)
 
 
 def _fax_line(text: str) -> str:

@@ -22,7 +22,7 @@ from chumchon.tracking import parse_case_number
 from chumchon.work_groups import Topic, WorkGroup
 from schemas.bodies import Kind
 from servicekit.clock import Now
-from servicekit.fields import Line, Timestamp, View, refused
+from servicekit.fields import Line, Timestamp, View, read_by
 from servicekit.filters import CodesOf, CommaIsOr, IdsOf
 from servicekit.identity import Actor, require
 from servicekit.merge_patch import patched
@@ -44,11 +44,7 @@ _WRONG_CASE_NUMBER: Final = Words(
 )
 
 
-def _case_number(value: str) -> str:
-    try:
-        return parse_case_number(value)
-    except InvalidNumber:
-        raise refused("wrong_case_number", _WRONG_CASE_NUMBER) from None
+_case_number = read_by(parse_case_number, InvalidNumber, "wrong_case_number", _WRONG_CASE_NUMBER)
 
 
 CaseNumber = Annotated[
